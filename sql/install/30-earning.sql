@@ -1,0 +1,41 @@
+-- Earning.
+
+CREATE FUNCTION membership.accrue_points(
+    member_id bigint, merchant_id integer, amount numeric, order_ref text,
+    occurred_at timestamptz DEFAULT NULL, channel text DEFAULT 'pos', lines jsonb DEFAULT NULL,
+    tenders jsonb DEFAULT NULL, attributes jsonb DEFAULT '{}', external_refs jsonb DEFAULT NULL,
+    at timestamptz DEFAULT NULL)
+RETURNS membership.accrual
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_points';
+COMMENT ON FUNCTION membership.accrue_points IS
+'Posts a purchase: points, lots, activity, tier upgrade and merchant splits, once per (merchant_id, order_ref). amount: payable after discounts, currency, 0 or more, equal to the sum of line amounts. lines: array of {line_no, merchant_id, category, brand, sku, quantity, amount, eligible}. occurred_at chooses tier, rates and expiry; at, the posting time, may lie in the past for operators only. external_refs: other names of the receipt, {"kind": "value"}. Errors: 22004, 22003, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB102 closed member, MB201 same receipt with other content, MB202 receipt of another member.';
+
+CREATE FUNCTION membership.preview_accrual(
+    member_id bigint, merchant_id integer, amount numeric, order_ref text DEFAULT NULL,
+    occurred_at timestamptz DEFAULT NULL, channel text DEFAULT 'pos', lines jsonb DEFAULT NULL,
+    tenders jsonb DEFAULT NULL, attributes jsonb DEFAULT '{}', at timestamptz DEFAULT NULL)
+RETURNS membership.accrual
+LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_preview_accrual';
+COMMENT ON FUNCTION membership.preview_accrual IS
+'What accrue_points would return, without lock or write; works in read-only transactions and on a standby. journal_no is NULL; of a receipt already posted it is the first result. Errors as accrue_points.';
+
+CREATE FUNCTION membership.grant_points(
+    member_id bigint, points bigint, reason text, ref text, expires_at timestamptz DEFAULT NULL,
+    at timestamptz DEFAULT NULL)
+RETURNS membership.posting
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_grant_points';
+COMMENT ON FUNCTION membership.grant_points IS
+'Gives a member points (1 to 10^15), once per ref; debt is paid first. expires_at: first instant at which they are dead, NULL = as the programme''s points. Errors: 22004, 22023 bad argument, MB002 unknown member, MB102 closed member, MB201 same ref with other content.';
+
+CREATE FUNCTION membership.adjust_points(
+    member_id bigint, points bigint, reason text, ref text, at timestamptz DEFAULT NULL)
+RETURNS membership.posting
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_adjust_points';
+COMMENT ON FUNCTION membership.adjust_points IS
+'Corrects a balance by a signed number of points, once per ref. A negative one takes the earliest expiry first; what exceeds the available points becomes debt if program.allow_debt, else MB101. Operators. Errors: 22004, 22023 bad argument, MB002 unknown member, MB101 insufficient points, MB102 closed member, MB201 same ref with other content.';
+
+CREATE FUNCTION membership.review_accrual(member_id bigint, journal_no bigint, decision text, reason text)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_review_accrual';
+COMMENT ON FUNCTION membership.review_accrual IS
+'Decides a purchase held for review: approve posts the award frozen at the purchase, reject posts nothing. Repeating a decision changes nothing. Operators. Errors: 22023 unknown decision, MB002 unknown member, MB005 no purchase under review has this number, MB102 closed member, MB201 decided otherwise before.';

@@ -1,0 +1,184 @@
+-- The ledger. Rows of one member are numbered without gaps under the lock of its points account.
+
+CREATE TABLE membership.account (
+    member_id       bigint   NOT NULL,
+    wallet_id       smallint NOT NULL,
+    balance         bigint   NOT NULL DEFAULT 0,
+    held            bigint   NOT NULL DEFAULT 0,
+    debt            bigint   NOT NULL DEFAULT 0,
+    next_journal_no bigint   NOT NULL DEFAULT 1,
+    next_entry_no   bigint   NOT NULL DEFAULT 1,
+    next_expiry     timestamptz,
+    last_posted_at  timestamptz NOT NULL,
+    CONSTRAINT account_pkey PRIMARY KEY (member_id, wallet_id),
+    CONSTRAINT account_member_fkey FOREIGN KEY (member_id) REFERENCES membership.member,
+    CONSTRAINT account_held_not_negative CHECK (held >= 0),
+    CONSTRAINT account_debt_not_negative CHECK (debt >= 0)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE membership.account IS 'A member''s wallet as last posted. The row of wallet 1 is the member''s lock and holds its counters.';
+COMMENT ON COLUMN membership.account.balance IS 'Remaining of all open lots, less debt, points.';
+COMMENT ON COLUMN membership.account.held IS 'Points reserved in lots, points.';
+COMMENT ON COLUMN membership.account.debt IS 'Points owed to the programme; later credits pay it first.';
+COMMENT ON COLUMN membership.account.next_expiry IS 'No open lot expires before this; NULL = none ever does.';
+COMMENT ON COLUMN membership.account.last_posted_at IS 'posted_at of the last journal row; it never goes back.';
+
+CREATE TABLE membership.receipt (
+    merchant_id  integer NOT NULL,
+    order_ref    text    NOT NULL,
+    member_id    bigint  NOT NULL,
+    journal_no   bigint  NOT NULL,
+    payload_hash bigint  NOT NULL,
+    CONSTRAINT receipt_pkey PRIMARY KEY (merchant_id, order_ref)
+);
+COMMENT ON TABLE membership.receipt IS 'Directory: a purchase''s claim. One receipt is credited once, to one member.';
+
+CREATE TABLE membership.receipt_ref (
+    kind        text    NOT NULL,
+    value       text    NOT NULL,
+    merchant_id integer NOT NULL,
+    order_ref   text    NOT NULL,
+    CONSTRAINT receipt_ref_pkey PRIMARY KEY (kind, value)
+);
+COMMENT ON TABLE membership.receipt_ref IS 'Directory: other names of a receipt (external_refs), unique in the programme.';
+
+CREATE TABLE membership.source_key (
+    member_id    bigint NOT NULL,
+    verb         text   NOT NULL,
+    ref          text   NOT NULL,
+    journal_no   bigint NOT NULL,
+    payload_hash bigint NOT NULL,
+    CONSTRAINT source_key_pkey PRIMARY KEY (member_id, verb, ref)
+);
+COMMENT ON TABLE membership.source_key IS 'Idempotency of every verb but accrual: this ref was posted as that journal row.';
+
+CREATE TABLE membership.journal (
+    member_id          bigint      NOT NULL,
+    journal_no         bigint      NOT NULL,
+    verb               text        NOT NULL,
+    occurred_at        timestamptz NOT NULL,
+    posted_at          timestamptz NOT NULL,
+    day                date        NOT NULL,
+    actor              text        NOT NULL,
+    login              text        NOT NULL,
+    points             bigint      NOT NULL,
+    balance            bigint      NOT NULL,
+    last_entry_no      bigint      NOT NULL,
+    reason             text,
+    refers_to          bigint,
+    merchant_id        integer,
+    order_ref          text,
+    channel            text,
+    amount             numeric(18, @digits@),
+    basis              numeric(18, @digits@),
+    merchant_collected numeric(18, @digits@),
+    status             text,
+    reason_code        text,
+    points_wanted      bigint,
+    base_points        bigint,
+    available_at       timestamptz,
+    expires_at         timestamptz,
+    base_rate          numeric,
+    rounding           text,
+    tier_id            integer,
+    tier_multiplier    numeric,
+    tier_after         integer,
+    tier_changed       boolean,
+    lines              jsonb,
+    CONSTRAINT journal_pkey PRIMARY KEY (member_id, journal_no),
+    CONSTRAINT journal_verb_known CHECK (verb IN ('enrolment', 'accrual', 'review', 'grant', 'adjustment', 'expiry',
+        'debt_payment', 'tier_change', 'status_change', 'identity_change')),
+    CONSTRAINT journal_status_known CHECK (status IN ('posted', 'pending', 'review', 'rejected')),
+    CONSTRAINT journal_accrual_is_whole CHECK (verb <> 'accrual' OR num_nulls(merchant_id, order_ref, channel, amount,
+        basis, merchant_collected, status, points_wanted, base_points, base_rate, rounding, tier_id, tier_multiplier,
+        tier_after, tier_changed) = 0)
+);
+COMMENT ON TABLE membership.journal IS 'One row per business event of a member, append-only, without personal data: amounts and the rates, tier and rounding they were judged by.';
+COMMENT ON COLUMN membership.journal.occurred_at IS 'When it happened: chooses rates, tier and expiry.';
+COMMENT ON COLUMN membership.journal.posted_at IS 'When it was posted: never earlier than the row before.';
+COMMENT ON COLUMN membership.journal.day IS 'Programme day of occurred_at.';
+COMMENT ON COLUMN membership.journal.actor IS 'Role that made the call.';
+COMMENT ON COLUMN membership.journal.login IS 'Role that logged in.';
+COMMENT ON COLUMN membership.journal.points IS 'Change of the points balance by this event.';
+COMMENT ON COLUMN membership.journal.balance IS 'Points balance after the event.';
+COMMENT ON COLUMN membership.journal.last_entry_no IS 'The member''s last points entry after the event.';
+COMMENT ON COLUMN membership.journal.refers_to IS 'journal_no of the event that this one is about.';
+COMMENT ON COLUMN membership.journal.basis IS 'What points were computed on, currency.';
+COMMENT ON COLUMN membership.journal.merchant_collected IS 'Part of amount that merchants collected themselves, currency.';
+COMMENT ON COLUMN membership.journal.points_wanted IS 'The award before review or rejection.';
+COMMENT ON COLUMN membership.journal.base_points IS 'Part of points_wanted that the base rate alone gives.';
+COMMENT ON COLUMN membership.journal.tier_id IS 'Tier the purchase was judged by.';
+COMMENT ON COLUMN membership.journal.tier_after IS 'Tier of the member after the event.';
+COMMENT ON COLUMN membership.journal.lines IS 'Lines of the order with the points of each; NULL = one line, the whole order.';
+
+CREATE TABLE membership.journal_context (
+    member_id  bigint NOT NULL,
+    journal_no bigint NOT NULL,
+    attributes jsonb  NOT NULL,
+    CONSTRAINT journal_context_pkey PRIMARY KEY (member_id, journal_no)
+);
+COMMENT ON TABLE membership.journal_context IS 'Free attributes of an event, written only when given; may be erased.';
+
+CREATE TABLE membership.ledger_entry (
+    member_id     bigint   NOT NULL,
+    wallet_id     smallint NOT NULL,
+    entry_no      bigint   NOT NULL,
+    journal_no    bigint   NOT NULL,
+    lot_no        bigint   NOT NULL,
+    points        bigint   NOT NULL,
+    balance_after bigint   NOT NULL,
+    active_at     timestamptz,
+    expires_at    timestamptz,
+    origin        text,
+    CONSTRAINT ledger_entry_pkey PRIMARY KEY (member_id, wallet_id, entry_no),
+    CONSTRAINT ledger_entry_points_not_zero CHECK (points <> 0),
+    CONSTRAINT ledger_entry_opening_is_whole CHECK ((lot_no = entry_no) = (active_at IS NOT NULL AND origin IS NOT NULL))
+);
+COMMENT ON TABLE membership.ledger_entry IS 'One signed movement of points on one lot, append-only (分录). Lot 0 is debt.';
+COMMENT ON COLUMN membership.ledger_entry.lot_no IS 'The lot moved: its opening entry''s number, or 0 for debt.';
+COMMENT ON COLUMN membership.ledger_entry.balance_after IS 'Balance of the wallet after this entry, points.';
+COMMENT ON COLUMN membership.ledger_entry.active_at IS 'Of an opening entry: from when the lot can be spent.';
+COMMENT ON COLUMN membership.ledger_entry.expires_at IS 'Of an opening entry: first instant at which the lot is dead; NULL = never.';
+COMMENT ON COLUMN membership.ledger_entry.origin IS 'Of an opening entry: the verb that opened the lot.';
+
+CREATE TABLE membership.lot (
+    member_id  bigint   NOT NULL,
+    wallet_id  smallint NOT NULL,
+    lot_no     bigint   NOT NULL,
+    journal_no bigint   NOT NULL,
+    granted    bigint   NOT NULL,
+    remaining  bigint   NOT NULL,
+    held       bigint   NOT NULL DEFAULT 0,
+    active_at  timestamptz NOT NULL,
+    expires_at timestamptz,
+    origin     text     NOT NULL,
+    CONSTRAINT lot_pkey PRIMARY KEY (member_id, wallet_id, lot_no),
+    CONSTRAINT lot_bounds CHECK (0 <= held AND held <= remaining AND remaining <= granted AND remaining > 0)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE membership.lot IS 'Points still open (批次): a projection that ledger_entry can rebuild; a row leaves when it is used up.';
+
+CREATE TABLE membership.activity_day (
+    member_id     bigint  NOT NULL,
+    day           date    NOT NULL,
+    purchases     integer NOT NULL DEFAULT 0,
+    basis         numeric(18, @digits@) NOT NULL DEFAULT 0,
+    points_earned bigint  NOT NULL DEFAULT 0,
+    CONSTRAINT activity_day_pkey PRIMARY KEY (member_id, day)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+COMMENT ON TABLE membership.activity_day IS 'What a member did on one programme day, by the day of purchase: tiers and reports read it.';
+COMMENT ON COLUMN membership.activity_day.points_earned IS 'Points awarded for the purchases of this day.';
+
+CREATE TABLE membership.merchant_split (
+    member_id      bigint  NOT NULL,
+    journal_no     bigint  NOT NULL,
+    split_no       integer NOT NULL,
+    merchant_id    integer NOT NULL,
+    kind           text    NOT NULL,
+    payer_party_id integer NOT NULL,
+    payee_party_id integer NOT NULL,
+    amount         numeric(18, @digits@) NOT NULL,
+    points         bigint,
+    CONSTRAINT merchant_split_pkey PRIMARY KEY (member_id, journal_no, split_no),
+    CONSTRAINT merchant_split_kind_known CHECK (kind IN ('sale', 'commission', 'points_issued'))
+);
+COMMENT ON TABLE membership.merchant_split IS 'Who owes whom after an event (分账): payer party, payee party, amount in currency. sale: collector to merchant; commission: merchant to mall; points_issued: funder to mall.';
+COMMENT ON COLUMN membership.merchant_split.points IS 'Points that a points_issued row pays for.';

@@ -1,0 +1,95 @@
+-- Reading views. Every one is exact at the moment of reading: a dead lot never counts, swept or not.
+
+-- What each lot is worth now. Unheld points of a lot that became active pay debt first, in the order in
+-- which the lots became active: the same order in which the engine posts it at its next touch.
+CREATE OR REPLACE VIEW membership._lot_now AS
+SELECT l.member_id, l.wallet_id, l.lot_no, l.journal_no, l.granted, l.held, l.active_at, l.expires_at, l.origin,
+       l.remaining - p.pays AS remaining,
+       p.pays,
+       l.active_at > statement_timestamp() AS pending,
+       coalesce(l.expires_at <= statement_timestamp(), false) AS dead
+  FROM (SELECT lot.*, a.debt,
+               sum(CASE WHEN lot.active_at <= statement_timestamp() AND lot.active_at < coalesce(lot.expires_at, 'infinity')
+                        THEN lot.remaining - lot.held ELSE 0 END)
+                   OVER (PARTITION BY lot.member_id, lot.wallet_id
+                         ORDER BY lot.active_at, lot.expires_at, lot.lot_no) AS payable
+          FROM membership.lot
+          JOIN membership.account a ON a.member_id = lot.member_id AND a.wallet_id = lot.wallet_id) l
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN l.debt > 0 AND l.active_at <= statement_timestamp() AND l.active_at < coalesce(l.expires_at, 'infinity')
+                   THEN least(l.remaining - l.held,
+                              greatest(0, l.debt - (l.payable - (l.remaining - l.held))))::bigint
+                   ELSE 0 END AS pays) p;
+
+CREATE OR REPLACE VIEW membership.member_lots AS
+SELECT member_id, wallet.code AS wallet, lot_no, journal_no, origin, granted,
+       CASE WHEN dead THEN held ELSE remaining END AS remaining, held,
+       CASE WHEN dead OR pending THEN 0 ELSE remaining - held END AS available,
+       CASE WHEN dead THEN 'held' WHEN pending THEN 'pending' ELSE 'active' END AS state,
+       active_at, expires_at
+  FROM membership._lot_now
+  JOIN membership.wallet USING (wallet_id)
+ WHERE CASE WHEN dead THEN held ELSE remaining END > 0;
+COMMENT ON VIEW membership.member_lots IS 'Lots that count now: remaining, held and available points of each, and when it becomes active and dies.';
+COMMENT ON COLUMN membership.member_lots.state IS 'active, pending (not yet spendable), or held (expired, alive only for its hold).';
+
+CREATE OR REPLACE VIEW membership.member_balance AS
+SELECT a.member_id, w.code AS wallet,
+       n.alive - (a.debt - n.pays) AS balance,
+       n.alive - (a.debt - n.pays) - a.held - n.pending AS available,
+       n.pending, a.held, a.debt - n.pays AS debt, n.next_expiry, n.expiring_30d
+  FROM membership.account a
+  JOIN membership.wallet w USING (wallet_id)
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(CASE WHEN l.dead THEN l.held ELSE l.remaining END), 0)::bigint AS alive,
+              coalesce(sum(l.pays), 0)::bigint AS pays,
+              coalesce(sum(l.remaining) FILTER (WHERE l.pending AND NOT l.dead), 0)::bigint AS pending,
+              min(l.expires_at) FILTER (WHERE NOT l.dead AND l.remaining > 0) AS next_expiry,
+              coalesce(sum(l.remaining - l.held) FILTER (WHERE NOT l.dead
+                  AND l.expires_at <= statement_timestamp() + interval '30 days'), 0)::bigint AS expiring_30d
+         FROM membership._lot_now l
+        WHERE l.member_id = a.member_id AND l.wallet_id = a.wallet_id) n;
+COMMENT ON VIEW membership.member_balance IS 'Balances now, points. balance = alive lots - debt; available = balance - held - pending, nothing can be spent when it is not positive.';
+COMMENT ON COLUMN membership.member_balance.next_expiry IS 'When the next points die; NULL = none will.';
+COMMENT ON COLUMN membership.member_balance.expiring_30d IS 'Points that die within 30 days if not spent.';
+
+CREATE OR REPLACE VIEW membership.member_statement AS
+SELECT j.member_id, j.journal_no, e.entry_no, j.verb, coalesce(e.points, 0) AS points,
+       coalesce(e.balance_after, j.balance) AS balance_after,
+       j.merchant_id, m.name AS merchant, j.order_ref, j.amount,
+       coalesce(j.reason, j.reason_code) AS reason, j.occurred_at, j.posted_at, j.last_entry_no
+  FROM membership.journal j
+  LEFT JOIN membership.ledger_entry e
+         ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1
+  LEFT JOIN membership.merchant m ON m.merchant_id = j.merchant_id;
+COMMENT ON VIEW membership.member_statement IS 'Points statement (积分明细): every entry, and every event that moved no points.';
+COMMENT ON COLUMN membership.member_statement.last_entry_no IS 'The member''s last entry after the event; places events without entries between those with.';
+
+CREATE OR REPLACE VIEW membership.member_tier_progress AS
+SELECT m.member_id, t.code AS tier, m.tier_since, m.tier_expires_at, m.tier_locked_until,
+       s.basis AS window_basis, n.code AS next_tier, greatest(n.qualify_basis - s.basis, 0) AS basis_missing
+  FROM membership.member m
+  JOIN membership.tier t USING (tier_id)
+ CROSS JOIN membership.program p
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(d.basis), 0)::numeric(18, @digits@) AS basis
+         FROM membership.activity_day d,
+              LATERAL (SELECT (statement_timestamp() AT TIME ZONE p.time_zone)::date AS today) c
+        WHERE d.member_id = m.member_id
+          AND d.day > (c.today - make_interval(months => p.tier_window_months))::date
+          AND d.day <= c.today) s
+  LEFT JOIN LATERAL (
+       SELECT x.code, x.qualify_basis
+         FROM membership.tier x
+        WHERE x.rank > t.rank AND x.qualify_basis IS NOT NULL
+        ORDER BY x.rank
+        LIMIT 1) n ON true;
+COMMENT ON VIEW membership.member_tier_progress IS 'Tier of each member, basis spend (currency) in the tier window up to today, and what is missing to the next tier.';
+
+CREATE OR REPLACE VIEW membership.merchant_unsettled AS
+SELECT s.merchant_id, m.name AS merchant, s.kind, s.payer_party_id, s.payee_party_id,
+       count(*) AS splits, sum(s.amount) AS amount, coalesce(sum(s.points), 0)::bigint AS points
+  FROM membership.merchant_split s
+  JOIN membership.merchant m USING (merchant_id)
+ GROUP BY s.merchant_id, m.name, s.kind, s.payer_party_id, s.payee_party_id;
+COMMENT ON VIEW membership.merchant_unsettled IS 'What is owed per merchant, kind, payer and payee and has not been settled: currency, and points issued.';

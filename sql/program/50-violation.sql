@@ -1,0 +1,224 @@
+-- The invariants, each a query that finds what breaks it; verify() reads them all in one snapshot.
+-- Every branch groups or partitions by member_id, so that a filter on one member reaches the tables.
+
+CREATE OR REPLACE VIEW membership._violation AS
+-- lots against the entries that made them
+SELECT coalesce(l.member_id, e.member_id) AS member_id, 'lot_remaining_is_sum_of_entries' AS invariant,
+       format('wallet %s lot %s: %s', e.wallet_id, e.lot_no, coalesce(e.points, 0)) AS expected,
+       format('wallet %s lot %s: %s', l.wallet_id, l.lot_no, coalesce(l.remaining, 0)) AS found
+  FROM (SELECT member_id, wallet_id, lot_no, sum(points) AS points
+          FROM membership.ledger_entry WHERE lot_no <> 0
+         GROUP BY member_id, wallet_id, lot_no) e
+  FULL JOIN membership.lot l ON l.member_id = e.member_id AND l.wallet_id = e.wallet_id AND l.lot_no = e.lot_no
+ WHERE coalesce(e.points, 0) <> coalesce(l.remaining, 0)
+UNION ALL
+SELECT l.member_id, 'lot_equals_opening_entry',
+       format('lot %s: granted %s, journal_no %s, active_at %s, expires_at %s, origin %s', e.lot_no, e.points, e.journal_no, e.active_at, e.expires_at, e.origin),
+       format('lot %s: granted %s, journal_no %s, active_at %s, expires_at %s, origin %s', l.lot_no, l.granted, l.journal_no, l.active_at, l.expires_at, l.origin)
+  FROM membership.lot l
+  LEFT JOIN membership.ledger_entry e
+         ON e.member_id = l.member_id AND e.wallet_id = l.wallet_id AND e.entry_no = l.lot_no
+ WHERE (l.lot_no, l.granted, l.journal_no, l.active_at, l.expires_at, l.origin)
+       IS DISTINCT FROM (e.lot_no, e.points, e.journal_no, e.active_at, e.expires_at, e.origin)
+UNION ALL
+SELECT l.member_id, 'lot_bounds', '0 <= held <= remaining <= granted, remaining > 0',
+       format('lot %s: held %s, remaining %s, granted %s', l.lot_no, l.held, l.remaining, l.granted)
+  FROM membership.lot l
+ WHERE NOT (0 <= l.held AND l.held <= l.remaining AND l.remaining <= l.granted AND l.remaining > 0)
+UNION ALL
+SELECT e.member_id, 'nothing_expired_was_spent',
+       format('entry %s on lot %s before %s', e.entry_no, e.lot_no, o.expires_at), format('posted at %s', j.posted_at)
+  FROM membership.ledger_entry e
+  JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no
+  JOIN membership.ledger_entry o ON o.member_id = e.member_id AND o.wallet_id = e.wallet_id AND o.entry_no = e.lot_no
+ WHERE e.points < 0 AND e.lot_no <> e.entry_no
+   AND CASE j.verb WHEN 'expiry' THEN j.posted_at < o.expires_at OR o.expires_at IS NULL
+                   -- a lot pays debt at the moment it becomes active, however late that is noticed
+                   WHEN 'debt_payment' THEN j.occurred_at >= o.expires_at
+                   ELSE j.posted_at >= o.expires_at END
+
+-- accounts against lots and entries
+UNION ALL
+SELECT a.member_id, 'balance_is_sum_of_entries', format('wallet %s: %s', a.wallet_id, coalesce(e.points, 0)),
+       format('wallet %s: %s', a.wallet_id, a.balance)
+  FROM membership.account a
+  LEFT JOIN (SELECT member_id, wallet_id, sum(points) AS points FROM membership.ledger_entry GROUP BY member_id, wallet_id) e
+         ON e.member_id = a.member_id AND e.wallet_id = a.wallet_id
+ WHERE a.balance <> coalesce(e.points, 0)
+UNION ALL
+SELECT a.member_id, 'debt_is_sum_of_entries_on_lot_0', coalesce(-e.points, 0)::text, a.debt::text
+  FROM membership.account a
+  LEFT JOIN (SELECT member_id, wallet_id, sum(points) AS points FROM membership.ledger_entry WHERE lot_no = 0
+              GROUP BY member_id, wallet_id) e
+         ON e.member_id = a.member_id AND e.wallet_id = a.wallet_id
+ WHERE a.debt <> coalesce(-e.points, 0)
+UNION ALL
+SELECT a.member_id, 'account_held_is_sum_of_lots', coalesce(l.held, 0)::text, a.held::text
+  FROM membership.account a
+  LEFT JOIN (SELECT member_id, wallet_id, sum(held) AS held FROM membership.lot GROUP BY member_id, wallet_id) l
+         ON l.member_id = a.member_id AND l.wallet_id = a.wallet_id
+ WHERE a.held <> coalesce(l.held, 0)
+UNION ALL
+SELECT a.member_id, 'next_expiry_not_after_any_lot', l.expires_at::text, coalesce(a.next_expiry::text, 'never')
+  FROM membership.account a
+  JOIN (SELECT member_id, wallet_id, min(expires_at) AS expires_at FROM membership.lot GROUP BY member_id, wallet_id) l
+         ON l.member_id = a.member_id AND l.wallet_id = a.wallet_id
+ WHERE coalesce(a.next_expiry, 'infinity') > l.expires_at
+
+-- numbering and chains
+UNION ALL
+SELECT a.member_id, 'entry_numbers_are_gapless', format('wallet %s: 1 to %s', a.wallet_id, a.next_entry_no - 1),
+       format('%s entries from %s to %s', coalesce(e.n, 0), e.first, e.last)
+  FROM membership.account a
+  LEFT JOIN (SELECT member_id, wallet_id, count(*) AS n, min(entry_no) AS first, max(entry_no) AS last
+               FROM membership.ledger_entry GROUP BY member_id, wallet_id) e
+         ON e.member_id = a.member_id AND e.wallet_id = a.wallet_id
+ WHERE coalesce(e.n, 0) <> a.next_entry_no - 1 OR e.first <> 1 OR e.last <> a.next_entry_no - 1
+UNION ALL
+SELECT a.member_id, 'journal_numbers_are_gapless', format('1 to %s', a.next_journal_no - 1),
+       format('%s rows from %s to %s', coalesce(j.n, 0), j.first, j.last)
+  FROM membership.account a
+  LEFT JOIN (SELECT member_id, count(*) AS n, min(journal_no) AS first, max(journal_no) AS last
+               FROM membership.journal GROUP BY member_id) j ON j.member_id = a.member_id
+ WHERE a.wallet_id = 1
+   AND (coalesce(j.n, 0) <> a.next_journal_no - 1 OR j.first <> 1 OR j.last <> a.next_journal_no - 1)
+UNION ALL
+SELECT member_id, 'balance_after_chains', format('wallet %s entry %s: %s', wallet_id, entry_no, before + points),
+       format('wallet %s entry %s: %s', wallet_id, entry_no, balance_after)
+  FROM (SELECT member_id, wallet_id, entry_no, points, balance_after,
+               lag(balance_after, 1, 0::bigint) OVER (PARTITION BY member_id, wallet_id ORDER BY entry_no) AS before
+          FROM membership.ledger_entry) c
+ WHERE balance_after <> before + points
+UNION ALL
+SELECT member_id, 'posted_at_never_goes_back', format('journal %s at or after %s', journal_no, before), posted_at::text
+  FROM (SELECT member_id, journal_no, posted_at,
+               lag(posted_at) OVER (PARTITION BY member_id ORDER BY journal_no) AS before
+          FROM membership.journal) c
+ WHERE posted_at < before
+UNION ALL
+SELECT a.member_id, 'last_posted_at_is_that_of_the_journal', j.posted_at::text, a.last_posted_at::text
+  FROM membership.account a
+  JOIN (SELECT member_id, max(posted_at) AS posted_at FROM membership.journal GROUP BY member_id) j
+         ON j.member_id = a.member_id
+ WHERE a.wallet_id = 1 AND a.last_posted_at <> j.posted_at
+
+-- the journal against its entries
+UNION ALL
+SELECT coalesce(j.member_id, e.member_id), 'journal_points_are_sum_of_entries',
+       format('journal %s: %s points, balance %s, last entry %s', coalesce(j.journal_no, e.journal_no),
+              coalesce(e.points, 0), coalesce(e.balance, j.balance), coalesce(e.last_entry_no, j.last_entry_no)),
+       CASE WHEN j.journal_no IS NULL THEN 'no journal row'
+            ELSE format('journal %s: %s points, balance %s, last entry %s', j.journal_no, j.points, j.balance, j.last_entry_no) END
+  FROM membership.journal j
+  FULL JOIN (SELECT member_id, journal_no, sum(points) AS points, max(entry_no) AS last_entry_no,
+                    (array_agg(balance_after ORDER BY entry_no DESC))[1] AS balance
+               FROM membership.ledger_entry WHERE wallet_id = 1
+              GROUP BY member_id, journal_no) e ON e.member_id = j.member_id AND e.journal_no = j.journal_no
+ WHERE j.journal_no IS NULL OR j.points <> coalesce(e.points, 0)
+    OR j.balance <> e.balance OR j.last_entry_no <> e.last_entry_no
+UNION ALL
+SELECT j.member_id, 'line_points_are_points_wanted', format('journal %s: %s', j.journal_no, j.points_wanted), l.points::text
+  FROM membership.journal j
+ CROSS JOIN LATERAL (SELECT sum((x.value ->> 'points')::bigint) AS points, sum((x.value ->> 'amount')::numeric) AS amount,
+                            sum((x.value ->> 'basis')::numeric) AS basis
+                       FROM jsonb_array_elements(j.lines) x) l
+ WHERE j.verb = 'accrual' AND j.lines IS NOT NULL
+   AND (l.points, l.amount, l.basis) IS DISTINCT FROM (j.points_wanted, j.amount, j.basis)
+
+-- keys and the rows they stand for
+UNION ALL
+SELECT coalesce(r.member_id, j.member_id), 'receipt_and_purchase_belong_together',
+       format('merchant %s order %s: journal %s', coalesce(r.merchant_id, j.merchant_id), coalesce(r.order_ref, j.order_ref), r.journal_no),
+       format('merchant %s order %s: journal %s', j.merchant_id, j.order_ref, j.journal_no)
+  FROM membership.receipt r
+  FULL JOIN (SELECT member_id, journal_no, merchant_id, order_ref FROM membership.journal WHERE verb = 'accrual') j
+         ON j.member_id = r.member_id AND j.journal_no = r.journal_no
+ WHERE r.member_id IS NULL OR j.member_id IS NULL OR (r.merchant_id, r.order_ref) IS DISTINCT FROM (j.merchant_id, j.order_ref)
+UNION ALL
+SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
+  FROM membership.receipt_ref f
+  LEFT JOIN membership.receipt r ON r.merchant_id = f.merchant_id AND r.order_ref = f.order_ref
+ WHERE r.member_id IS NULL
+UNION ALL
+SELECT k.member_id, 'source_key_has_its_journal_row', format('%s %s: journal %s', k.verb, k.ref, k.journal_no),
+       coalesce(j.verb, 'no journal row')
+  FROM membership.source_key k
+  LEFT JOIN membership.journal j ON j.member_id = k.member_id AND j.journal_no = k.journal_no
+ WHERE j.verb IS DISTINCT FROM k.verb
+
+-- purchases against activity and splits
+UNION ALL
+SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
+       format('%s: %s purchases, basis %s, %s points', coalesce(a.day, j.day), coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0)),
+       format('%s: %s purchases, basis %s, %s points', coalesce(a.day, j.day), coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
+  FROM membership.activity_day a
+  FULL JOIN (SELECT p.member_id, p.day, count(*) FILTER (WHERE p.verb = 'accrual') AS purchases,
+                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(p.points) AS points
+               FROM membership.journal p
+              WHERE p.verb IN ('accrual', 'review')
+              GROUP BY p.member_id, p.day) j ON j.member_id = a.member_id AND j.day = a.day
+ WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
+       IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0))
+UNION ALL
+SELECT j.member_id, 'splits_balance_to_the_purchase',
+       format('journal %s: net %s', j.journal_no, j.amount),
+       format('journal %s: sale %s and collected by merchants %s', j.journal_no, coalesce(s.amount, 0), j.merchant_collected)
+  FROM membership.journal j
+  LEFT JOIN (SELECT member_id, journal_no, sum(amount) AS amount FROM membership.merchant_split
+              WHERE kind = 'sale' GROUP BY member_id, journal_no) s
+         ON s.member_id = j.member_id AND s.journal_no = j.journal_no
+ WHERE j.verb = 'accrual' AND j.amount <> coalesce(s.amount, 0) + j.merchant_collected
+UNION ALL
+SELECT s.member_id, 'split_has_its_purchase', format('accrual or review as journal %s', s.journal_no), coalesce(j.verb, 'no journal row')
+  FROM membership.merchant_split s
+  LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
+ WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review')
+UNION ALL
+SELECT s.member_id, 'points_issued_not_more_than_awarded', format('journal %s: at most %s', s.journal_no, j.points), s.points::text
+  FROM (SELECT member_id, journal_no, sum(points) AS points FROM membership.merchant_split
+         WHERE kind = 'points_issued' GROUP BY member_id, journal_no) s
+  JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
+ WHERE s.points > j.points
+
+-- members, tiers and configuration
+UNION ALL
+SELECT coalesce(m.member_id, a.member_id), 'member_and_points_account_belong_together',
+       'one of each', CASE WHEN m.member_id IS NULL THEN 'no member' ELSE 'no account' END
+  FROM membership.member m
+  FULL JOIN (SELECT member_id FROM membership.account WHERE wallet_id = 1) a ON a.member_id = m.member_id
+ WHERE m.member_id IS NULL OR a.member_id IS NULL
+UNION ALL
+SELECT x.member_id, 'rows_belong_to_a_member', 'a member', x.what
+  FROM (SELECT member_id, 'member_identity' AS what FROM membership.member_identity
+        UNION ALL SELECT member_id, 'journal' FROM membership.journal WHERE journal_no = 1
+        UNION ALL SELECT member_id, 'journal_context' FROM membership.journal_context c
+                   WHERE NOT EXISTS (SELECT FROM membership.journal j WHERE j.member_id = c.member_id AND j.journal_no = c.journal_no)
+                     AND EXISTS (SELECT FROM membership.member m WHERE m.member_id = c.member_id)) x
+  LEFT JOIN membership.member m ON m.member_id = x.member_id
+ WHERE m.member_id IS NULL OR x.what = 'journal_context'
+UNION ALL
+SELECT m.member_id, 'tier_is_that_of_history', coalesce(h.tier_id::text, 'no open history row'), format('%s since %s', m.tier_id, m.tier_since)
+  FROM membership.member m
+  LEFT JOIN membership.tier_history h ON h.member_id = m.member_id AND upper_inf(h.during) AND NOT isempty(h.during)
+ WHERE (m.tier_id, m.tier_since) IS DISTINCT FROM (h.tier_id, lower(h.during))
+UNION ALL
+SELECT member_id, 'tier_history_has_no_gap', format('from %s', before), format('from %s', lower(during))
+  FROM (SELECT member_id, history_no, during,
+               lag(upper(during)) OVER (PARTITION BY member_id ORDER BY history_no) AS before,
+               lag(history_no, 1, 0::bigint) OVER (PARTITION BY member_id ORDER BY history_no) AS before_no
+          FROM membership.tier_history WHERE NOT isempty(during)) c
+ WHERE before IS DISTINCT FROM lower(during) AND before_no > 0
+UNION ALL
+SELECT x.member_id, 'configuration_row_exists', format('%s %s', x.what, x.id), 'none'
+  FROM (SELECT DISTINCT member_id, 'merchant' AS what, merchant_id AS id FROM membership.merchant_split
+        UNION SELECT member_id, 'merchant', merchant_id FROM membership.journal WHERE merchant_id IS NOT NULL
+        UNION SELECT member_id, 'party', payer_party_id FROM membership.merchant_split
+        UNION SELECT member_id, 'party', payee_party_id FROM membership.merchant_split
+        UNION SELECT member_id, 'tier', tier_id FROM membership.member
+        UNION SELECT member_id, 'tier', tier_id FROM membership.tier_history
+        UNION SELECT member_id, 'tier', tier_id FROM membership.journal WHERE tier_id IS NOT NULL
+        UNION SELECT member_id, 'wallet', wallet_id FROM membership.account) x
+ WHERE NOT EXISTS (SELECT FROM membership.merchant WHERE x.what = 'merchant' AND merchant_id = x.id)
+   AND NOT EXISTS (SELECT FROM membership.party WHERE x.what = 'party' AND party_id = x.id)
+   AND NOT EXISTS (SELECT FROM membership.tier WHERE x.what = 'tier' AND tier_id = x.id)
+   AND NOT EXISTS (SELECT FROM membership.wallet WHERE x.what = 'wallet' AND wallet_id = x.id);

@@ -1,0 +1,111 @@
+/* guard.c - trigger functions of the programme's tables. */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/datum.h"
+#include "utils/rel.h"
+
+#include "store/plan.h"
+#include "util/error.h"
+
+PG_FUNCTION_INFO_V1(membership_guard_append_only);
+PG_FUNCTION_INFO_V1(membership_guard_config);
+PG_FUNCTION_INFO_V1(membership_config_version);
+PG_FUNCTION_INFO_V1(membership_config_changed);
+
+static TriggerData *
+need_trigger(FunctionCallInfo fcinfo, bool row)
+{
+    TriggerData *trigger = (TriggerData *)fcinfo->context;
+
+    if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+        (row ? !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) : TRIGGER_FIRED_FOR_ROW(trigger->tg_event)))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("this function is a BEFORE trigger of the programme's tables"),
+                        errdetail("It was called in another way."), errhint("Leave it to create_program().")));
+    return trigger;
+}
+
+Datum
+membership_guard_append_only(PG_FUNCTION_ARGS)
+{
+    TriggerData *trigger = need_trigger(fcinfo, false);
+
+    ereport(ERROR, (errcode(MBR_ERR_APPEND_ONLY),
+                    errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
+                    errdetail("History is never changed or removed."),
+                    errhint("Post a correction, such as adjust_points().")));
+}
+
+/* Whether a column has the same value in both rows. */
+static bool
+unchanged(TriggerData *trigger, const char *column)
+{
+    TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+    int attno = SPI_fnumber(desc, column);
+    bool old_null, new_null;
+    Datum old_value, new_value;
+    Form_pg_attribute attribute;
+
+    if (attno <= 0)
+        elog(ERROR, "column \"%s\" does not exist", column);
+    attribute = TupleDescAttr(desc, attno - 1);
+    old_value = heap_getattr(trigger->tg_trigtuple, attno, desc, &old_null);
+    new_value = heap_getattr(trigger->tg_newtuple, attno, desc, &new_null);
+    if (old_null || new_null)
+        return old_null == new_null;
+    return datum_image_eq(old_value, new_value, attribute->attbyval, attribute->attlen);
+}
+
+Datum
+membership_guard_config(PG_FUNCTION_ARGS)
+{
+    TriggerData *trigger = need_trigger(fcinfo, true);
+    const char *table = RelationGetRelationName(trigger->tg_relation);
+
+    if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+        ereport(ERROR, (errcode(MBR_ERR_CONFIG_KEPT), errmsg("rows of \"%s\" are never deleted", table),
+                        errdetail("The ledger refers to them."), errhint("Give the row an end date instead, where it has one.")));
+    for (int i = 0; i < trigger->tg_trigger->tgnargs; i++)
+        if (!unchanged(trigger, trigger->tg_trigger->tgargs[i]))
+            ereport(ERROR, (errcode(MBR_ERR_CONFIG_KEPT),
+                            errmsg("column \"%s\" of \"%s\" cannot be changed", trigger->tg_trigger->tgargs[i], table),
+                            errdetail("The ledger was written under the present value."),
+                            errhint("Insert a new row instead, where the table has several.")));
+    return PointerGetDatum(trigger->tg_newtuple);
+}
+
+/* Whoever changes configuration need not have rights on the version's sequence, so the owner draws it. */
+Datum
+membership_config_version(PG_FUNCTION_ARGS)
+{
+    TriggerData *trigger = need_trigger(fcinfo, true);
+    TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+    int attno = SPI_fnumber(desc, "config_version");
+    MbrArgs args = MBR_NO_ARGS;
+    MbrSession session;
+    bool isnull = false;
+    Datum version;
+
+    mbr_enter(&session, false);
+    (void)mbr_plan_run(&session, MBR_PLAN_NEXT_CONFIG_VERSION, &args);
+    version = Int64GetDatum(mbr_col_int8(0, 1, 0));
+    mbr_leave(&session);
+    return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_newtuple, desc, 1, &attno, &version, &isnull));
+}
+
+Datum
+membership_config_changed(PG_FUNCTION_ARGS)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    MbrSession session;
+
+    (void)need_trigger(fcinfo, false);
+    mbr_enter(&session, false);
+    (void)mbr_plan_run(&session, MBR_PLAN_TOUCH_PROGRAM, &args);
+    mbr_leave(&session);
+    return PointerGetDatum(NULL);
+}

@@ -1,0 +1,170 @@
+/* identity.c - find_member and the identities of a member. */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "api/args.h"
+#include "api/event.h"
+#include "store/plan.h"
+#include "util/error.h"
+#include "util/identity.h"
+
+PG_FUNCTION_INFO_V1(membership_find_member);
+PG_FUNCTION_INFO_V1(membership_add_identity);
+PG_FUNCTION_INFO_V1(membership_replace_identity);
+PG_FUNCTION_INFO_V1(membership_remove_identity);
+
+/* Who has an identity; 0 = nobody. Members are numbered from 1 up, or as member_id_seq was set. */
+static bool
+find_identity(MbrSession *session, const char *kind, const char *value, int64 *member_id)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_text(&args, kind);
+    mbr_arg_text(&args, value);
+    if (mbr_plan_run(session, MBR_PLAN_FIND_IDENTITY, &args) == 0)
+        return false;
+    *member_id = mbr_col_int8(0, 1, 0);
+    return true;
+}
+
+Datum
+membership_find_member(PG_FUNCTION_ARGS)
+{
+    char *kind = mbr_get_text(fcinfo, 0, "identity_kind", MBR_MAX_REF);
+    char *value = mbr_get_text(fcinfo, 1, "identity_value", MBR_MAX_REF);
+    MbrSession session;
+    int64 member_id = 0;
+    bool found;
+
+    mbr_enter(&session, true);
+    value = mbr_identity_normalize(kind, value, mbr_config_current(&session)->phone_country);
+    found = find_identity(&session, kind, value, &member_id);
+    mbr_leave(&session);
+    if (!found)
+        PG_RETURN_NULL();
+    PG_RETURN_INT64(member_id);
+}
+
+static void
+refuse_referral(const char *kind)
+{
+    if (strcmp(kind, MBR_KIND_REFERRAL) == 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("identities of kind \"%s\" cannot be changed", kind),
+                        errdetail("A referral code is given once, at enrolment."),
+                        errhint("Use another kind.")));
+}
+
+static void
+raise_taken(const char *kind)
+{
+    ereport(ERROR, (errcode(MBR_ERR_IDENTITY_TAKEN),
+                    errmsg("this identity of kind \"%s\" belongs to another member", kind),
+                    errdetail("An identity finds one member."),
+                    errhint("Find that member with find_member(kind, value).")));
+}
+
+/* Gives a member an identity; false = it had it already. */
+static bool
+claim_identity(MbrSession *session, const char *kind, const char *value, int64 member_id)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    int64 owner = 0;
+
+    mbr_arg_text(&args, kind);
+    mbr_arg_text(&args, value);
+    mbr_arg_int8(&args, member_id);
+    if (mbr_plan_run(session, MBR_PLAN_CLAIM_IDENTITY, &args) == 1)
+        return true;
+    if (!find_identity(session, kind, value, &owner) || owner != member_id)
+        raise_taken(kind);
+    return false;
+}
+
+/* Takes an identity of that member; false = nobody has it. */
+static bool
+release_identity(MbrSession *session, const char *kind, const char *value, int64 member_id)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    int64 owner;
+
+    if (!find_identity(session, kind, value, &owner))
+        return false;
+    if (owner != member_id)
+        raise_taken(kind);
+    mbr_arg_text(&args, kind);
+    mbr_arg_text(&args, value);
+    mbr_arg_int8(&args, member_id);
+    return mbr_plan_run(session, MBR_PLAN_DELETE_IDENTITY, &args) == 1;
+}
+
+Datum
+membership_add_identity(PG_FUNCTION_ARGS)
+{
+    int64 member_id = mbr_get_int8(fcinfo, 0, "member_id");
+    char *kind = mbr_get_text(fcinfo, 1, "identity_kind", MBR_MAX_REF);
+    char *value = mbr_get_text(fcinfo, 2, "identity_value", MBR_MAX_REF);
+    MbrSession session;
+    MbrLoad load;
+    MbrWork work;
+
+    refuse_referral(kind);
+    mbr_change_begin(&session, member_id, false, &load, &work);
+    value = mbr_identity_normalize(kind, value, load.config->phone_country);
+    (void)claim_identity(&session, kind, value, member_id);
+    mbr_leave(&session);
+    PG_RETURN_VOID();
+}
+
+Datum
+membership_remove_identity(PG_FUNCTION_ARGS)
+{
+    int64 member_id = mbr_get_int8(fcinfo, 0, "member_id");
+    char *kind = mbr_get_text(fcinfo, 1, "identity_kind", MBR_MAX_REF);
+    char *value = mbr_get_text(fcinfo, 2, "identity_value", MBR_MAX_REF);
+    char *reason = mbr_get_text(fcinfo, 3, "reason", MBR_MAX_NOTE);
+    MbrSession session;
+    MbrLoad load;
+    MbrWork work;
+
+    refuse_referral(kind);
+    mbr_change_begin(&session, member_id, false, &load, &work);
+    value = mbr_identity_normalize(kind, value, load.config->phone_country);
+    if (release_identity(&session, kind, value, member_id))
+        mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
+    mbr_leave(&session);
+    PG_RETURN_VOID();
+}
+
+Datum
+membership_replace_identity(PG_FUNCTION_ARGS)
+{
+    int64 member_id = mbr_get_int8(fcinfo, 0, "member_id");
+    char *kind = mbr_get_text(fcinfo, 1, "identity_kind", MBR_MAX_REF);
+    char *old_value = mbr_get_text(fcinfo, 2, "old_value", MBR_MAX_REF);
+    char *new_value = mbr_get_text(fcinfo, 3, "new_value", MBR_MAX_REF);
+    char *reason = mbr_get_text(fcinfo, 4, "reason", MBR_MAX_NOTE);
+    bool released, claimed;
+    MbrSession session;
+    MbrLoad load;
+    MbrWork work;
+
+    refuse_referral(kind);
+    mbr_change_begin(&session, member_id, false, &load, &work);
+    old_value = mbr_identity_normalize(kind, old_value, load.config->phone_country);
+    new_value = mbr_identity_normalize(kind, new_value, load.config->phone_country);
+    if (strcmp(old_value, new_value) != 0) {
+        released = release_identity(&session, kind, old_value, member_id);
+        claimed = claim_identity(&session, kind, new_value, member_id);
+        if (claimed && !released)
+            ereport(ERROR, (errcode(MBR_ERR_NO_IDENTITY),
+                            errmsg("member " INT64_FORMAT " has no such identity of kind \"%s\"", member_id, kind),
+                            errdetail("The old value was not found."),
+                            errhint("Use add_identity to give a further identity.")));
+        if (claimed || released)
+            mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
+    }
+    mbr_leave(&session);
+    PG_RETURN_VOID();
+}

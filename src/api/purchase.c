@@ -1,0 +1,405 @@
+/* purchase.c - from the arguments of a purchase to the engine's MbrPurchase. */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+
+#include "api/args.h"
+#include "api/purchase.h"
+#include "util/calendar.h"
+#include "util/error.h"
+#include "util/money.h"
+#include "util/payload.h"
+
+#define MAX_LINES 1000
+
+static void
+check_day_open(const MbrMerchant *merchant, DateADT day)
+{
+    if (day < merchant->opened_on || day >= merchant->ended_on)
+        ereport(ERROR, (errcode(MBR_ERR_NO_MERCHANT),
+                        errmsg("merchant %d is not open on the day of the purchase", merchant->merchant_id),
+                        errdetail("Its opened_on or ended_on excludes that programme day."),
+                        errhint("Check occurred_at and the merchant's row.")));
+}
+
+const MbrMerchant *
+mbr_need_merchant(const MbrConfig *config, int merchant_id, DateADT day)
+{
+    const MbrMerchant *merchant = mbr_config_merchant(config, merchant_id);
+
+    if (merchant == NULL)
+        ereport(ERROR, (errcode(MBR_ERR_NO_MERCHANT), errmsg("merchant %d does not exist", merchant_id),
+                        errdetail("Table membership.merchant has no such row."),
+                        errhint("Insert the merchant first, or check merchant_id.")));
+    check_day_open(merchant, day);
+    return merchant;
+}
+
+int64
+mbr_points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT day, int64 posted_at)
+{
+    int days = merchant->pending_days >= 0 ? merchant->pending_days : config->pending_days;
+
+    return days == 0 ? posted_at : mbr_day_start(day + days, config->zone);
+}
+
+/* Valid through the day that many months on; never dead before they are active. */
+int64
+mbr_points_expire_at(const MbrConfig *config, DateADT day, int64 active_at)
+{
+    int64 end;
+
+    if (config->valid_months == 0)
+        return MBR_NEVER;
+    end = mbr_day_start(mbr_add_months(day, config->valid_months) + 1, config->zone);
+    return Max(end, active_at);
+}
+
+int64
+mbr_purchase_hash(const MbrPurchaseArgs *args)
+{
+    Datum amount = DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(args->amount));
+    MbrPayload payload;
+
+    mbr_payload_init(&payload);
+    mbr_payload_add_text(&payload, DatumGetCString(DirectFunctionCall1(numeric_out, amount)));
+    mbr_payload_add_text(&payload, args->channel);
+    mbr_payload_add_jsonb(&payload, args->lines_json);
+    mbr_payload_add_jsonb(&payload, args->tenders_json);
+    mbr_payload_add_jsonb(&payload, args->attributes);
+    mbr_payload_add_jsonb(&payload, args->refs_json);
+    if (args->occurred_at != MBR_NEVER)
+        mbr_payload_add_int(&payload, args->occurred_at);
+    else
+        mbr_payload_add_null(&payload);
+    if (args->at != MBR_NEVER)
+        mbr_payload_add_int(&payload, args->at);
+    else
+        mbr_payload_add_null(&payload);
+    return mbr_payload_hash(&payload);
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+    return ((const MbrLine *)a)->line_no - ((const MbrLine *)b)->line_no;
+}
+
+static void
+refuse_amount(const char *message, const char *detail)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message), errdetail("%s", detail),
+                    errhint("Line amounts are net, and add up to amount.")));
+}
+
+static int64
+parse_amount(Numeric value, int digits, const char *what)
+{
+    int64 amount = mbr_money_parse(value, digits, what);
+
+    if (amount < 0)
+        refuse_amount(psprintf("%s must not be negative", what), "Returns are refunds of their sale.");
+    return amount;
+}
+
+/* One line of the purchase: its merchant's terms on the day, and the life of its points. */
+static void
+prepare_line(const MbrLoad *load, const MbrWork *work, MbrLine *line, int merchant_id)
+{
+    const MbrMerchant *merchant = mbr_need_merchant(load->config, merchant_id, load->day);
+    MbrTerms *terms = palloc(sizeof(MbrTerms));
+
+    *terms = mbr_merchant_terms(merchant, load->day);
+    line->terms = terms;
+    line->active_at = mbr_points_active_at(load->config, merchant, load->day, work->posted_at);
+    line->expires_at = mbr_points_expire_at(load->config, load->day, line->active_at);
+}
+
+static void
+prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase)
+{
+    int64 sum = 0;
+
+    for (int i = 0; i < args->nlines; i++) {
+        const MbrLineArg *arg = &args->lines[i];
+        MbrLine *line = &purchase->lines[i];
+
+        *line = (MbrLine){.line_no = arg->line_no > 0 ? arg->line_no : i + 1,
+                          .amount = parse_amount(arg->amount, load->config->digits, "line amount"),
+                          .eligible = arg->eligible,
+                          .category = arg->category,
+                          .brand = arg->brand,
+                          .sku = arg->sku,
+                          .quantity = arg->quantity};
+        prepare_line(load, work, line, arg->merchant_id != 0 ? arg->merchant_id : args->merchant_id);
+        sum += line->amount;
+    }
+    qsort(purchase->lines, args->nlines, sizeof(MbrLine), compare_lines);
+    for (int i = 1; i < args->nlines; i++)
+        if (purchase->lines[i].line_no == purchase->lines[i - 1].line_no)
+            refuse_amount(psprintf("line_no %d comes twice", purchase->lines[i].line_no),
+                          "Lines of an order have numbers of their own; without line_no a line has its position.");
+    if (sum != purchase->amount)
+        refuse_amount(psprintf("amount %s is not the sum of its lines",
+                               mbr_money_text(purchase->amount, load->config->digits)),
+                      psprintf("The lines add up to %s.", mbr_money_text(sum, load->config->digits)));
+}
+
+/* Only cash exists as a tender yet; what is left out of it is cash too, so it need not be given. */
+static void
+check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config, int64 amount)
+{
+    int64 tendered;
+
+    if (args->tenders_json == NULL)
+        return;
+    tendered = parse_amount(args->tendered, config->digits, "tender amount");
+    if (tendered > amount)
+        refuse_amount(psprintf("tenders add up to %s, more than the amount", mbr_money_text(tendered, config->digits)),
+                      psprintf("The amount is %s.", mbr_money_text(amount, config->digits)));
+}
+
+void
+mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase,
+                     MbrScratch *scratch)
+{
+    const MbrConfig *config = load->config;
+    int nlines = Max(args->nlines, 1);
+
+    *purchase = (MbrPurchase){.merchant_id = args->merchant_id,
+                              .order_ref = args->order_ref,
+                              .channel = args->channel,
+                              .amount = parse_amount(args->amount, config->digits, "amount"),
+                              .currency_scale = config->currency_scale,
+                              .base_rate = config->base_rate,
+                              .rounding = config->rounding,
+                              .tier = mbr_tier_find(config->tiers, config->ntiers, load->tier_then),
+                              .lines = palloc0(sizeof(MbrLine) * nlines),
+                              .nlines = nlines,
+                              .explicit_lines = args->nlines > 0,
+                              .window_basis = load->window_basis,
+                              .in_window = load->in_window};
+    if (purchase->tier == NULL)
+        elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);
+    purchase->late = mbr_day_of(work->posted_at, config->zone) - load->day > config->claim_days;
+    (void)mbr_need_merchant(config, args->merchant_id, load->day);
+    if (args->nlines > 0) {
+        prepare_given_lines(args, load, work, purchase);
+    } else {
+        purchase->lines[0] = (MbrLine){.line_no = 1, .amount = purchase->amount, .eligible = true};
+        prepare_line(load, work, &purchase->lines[0], args->merchant_id);
+    }
+    check_tenders(args, config, purchase->amount);
+    scratch->weights = palloc(sizeof(MbrWide) * nlines);
+    scratch->remainders = palloc(sizeof(MbrWide) * nlines);
+    scratch->parts = palloc(sizeof(int64_t) * nlines);
+}
+
+/* ------------------------------------------------------------------ JSON */
+
+static void
+refuse_key(const char *what, const char *key)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has an unknown key \"%.60s\"", what, key),
+                    errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
+                    errhint("See the argument's description for the keys it knows.")));
+}
+
+static void
+refuse_value(const char *what, const char *key, const char *expected)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" of %s must be %s", key, what, expected),
+                    errdetail("It has another kind of value, or none."),
+                    errhint("Correct \"%s\", or leave it out where it is optional.", key)));
+}
+
+static char *
+json_text(const JsonbValue *value, const char *what, const char *key)
+{
+    char *text;
+
+    if (value->type != jbvString)
+        refuse_value(what, key, "a text");
+    text = pnstrdup(value->val.string.val, value->val.string.len);
+    mbr_check_text(text, key, MBR_MAX_REF);
+    return text;
+}
+
+static Numeric
+json_number(const JsonbValue *value, const char *what, const char *key)
+{
+    if (value->type != jbvNumeric)
+        refuse_value(what, key, "a number");
+    return DatumGetNumeric(datumCopy(NumericGetDatum(value->val.numeric), false, -1));
+}
+
+static int
+json_id(const JsonbValue *value, const char *what, const char *key)
+{
+    int64 id = mbr_money_parse(json_number(value, what, key), 0, key);
+
+    if (id < 1 || id > PG_INT32_MAX)
+        refuse_value(what, key, "a whole number from 1 to 2147483647");
+    return (int)id;
+}
+
+static void
+set_line_key(MbrLineArg *line, const char *key, const JsonbValue *value)
+{
+    const char *what = "a line";
+
+    if (strcmp(key, "line_no") == 0)
+        line->line_no = json_id(value, what, key);
+    else if (strcmp(key, "merchant_id") == 0)
+        line->merchant_id = json_id(value, what, key);
+    else if (strcmp(key, "category") == 0)
+        line->category = json_text(value, what, key);
+    else if (strcmp(key, "brand") == 0)
+        line->brand = json_text(value, what, key);
+    else if (strcmp(key, "sku") == 0)
+        line->sku = json_text(value, what, key);
+    else if (strcmp(key, "amount") == 0)
+        line->amount = json_number(value, what, key);
+    else if (strcmp(key, "quantity") == 0) {
+        int64 quantity = mbr_money_parse(json_number(value, what, key), MBR_RATE_DIGITS, key);
+
+        if (quantity <= 0)
+            refuse_value(what, key, "a number above 0");
+        line->quantity = mbr_rate_text(quantity, MBR_RATE_DIGITS);
+    } else if (strcmp(key, "eligible") == 0) {
+        if (value->type != jbvBool)
+            refuse_value(what, key, "true or false");
+        line->eligible = value->val.boolean;
+    } else
+        refuse_key(what, key);
+}
+
+typedef void (*SetKey)(void *object, const char *key, const JsonbValue *value);
+
+/*
+ * Calls set for every key of every object of a flat array; element i's object is at objects + i * size.
+ * A null value counts as a key left out.
+ */
+static void
+walk_array(Jsonb *json, const char *what, void *objects, size_t size, SetKey set)
+{
+    JsonbIterator *iterator = JsonbIteratorInit(&json->root);
+    JsonbIteratorToken token;
+    JsonbValue value;
+    int at = -1;
+    char *key = NULL;
+
+    (void)JsonbIteratorNext(&iterator, &value, false);
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+        if (token == WJB_ELEM) {
+            JsonbIterator *inner;
+
+            at++;
+            if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
+                refuse_value(what, "element", "an object");
+            inner = JsonbIteratorInit(value.val.binary.data);
+            while ((token = JsonbIteratorNext(&inner, &value, true)) != WJB_DONE) {
+                if (token == WJB_KEY)
+                    key = pnstrdup(value.val.string.val, value.val.string.len);
+                else if (token == WJB_VALUE && value.type != jbvNull)
+                    set((char *)objects + size * at, key, &value);
+            }
+        }
+    }
+}
+
+static void
+set_line(void *object, const char *key, const JsonbValue *value)
+{
+    set_line_key(object, key, value);
+}
+
+void
+mbr_parse_lines(MbrPurchaseArgs *args)
+{
+    if (args->lines_json == NULL)
+        return;
+    args->nlines = JB_ROOT_COUNT(args->lines_json);
+    if (args->nlines < 1 || args->nlines > MAX_LINES)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an order cannot have %d lines", args->nlines),
+                        errdetail("It has 1 to %d lines.", MAX_LINES),
+                        errhint("Leave lines out for an order that is one line.")));
+    args->lines = palloc0(sizeof(MbrLineArg) * args->nlines);
+    for (int i = 0; i < args->nlines; i++)
+        args->lines[i].eligible = true;
+    walk_array(args->lines_json, "lines", args->lines, sizeof(MbrLineArg), set_line);
+    for (int i = 0; i < args->nlines; i++)
+        if (args->lines[i].amount == NULL)
+            refuse_value("a line", "amount", "a number");
+}
+
+typedef struct Tender {
+    char *kind;
+    Numeric amount;
+} Tender;
+
+static void
+set_tender(void *object, const char *key, const JsonbValue *value)
+{
+    Tender *tender = object;
+    const char *what = "a tender";
+
+    if (strcmp(key, "kind") == 0)
+        tender->kind = json_text(value, what, key);
+    else if (strcmp(key, "amount") == 0)
+        tender->amount = json_number(value, what, key);
+    else if (strcmp(key, "ref") == 0)
+        (void)json_text(value, what, key);
+    else if (strcmp(key, "merchant_id") == 0)
+        (void)json_id(value, what, key);
+    else
+        refuse_key(what, key);
+}
+
+void
+mbr_parse_tenders(MbrPurchaseArgs *args)
+{
+    Tender *tenders;
+    Datum sum = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
+    int n;
+
+    if (args->tenders_json == NULL)
+        return;
+    n = JB_ROOT_COUNT(args->tenders_json);
+    tenders = palloc0(sizeof(Tender) * Max(n, 1));
+    walk_array(args->tenders_json, "tenders", tenders, sizeof(Tender), set_tender);
+    for (int i = 0; i < n; i++) {
+        if (tenders[i].kind == NULL || tenders[i].amount == NULL)
+            refuse_value("a tender", tenders[i].kind == NULL ? "kind" : "amount", "given");
+        if (strcmp(tenders[i].kind, "cash") != 0)
+            refuse_value("a tender", "kind", "cash");
+        sum = DirectFunctionCall2(numeric_add, sum, NumericGetDatum(tenders[i].amount));
+    }
+    args->tendered = DatumGetNumeric(sum);
+}
+
+/* Keys of jsonb come in a fixed order, so two calls claim the same refs in the same order. */
+void
+mbr_parse_external_refs(MbrPurchaseArgs *args)
+{
+    JsonbIterator *iterator;
+    JsonbIteratorToken token;
+    JsonbValue value;
+    char *key = NULL;
+
+    if (args->refs_json == NULL)
+        return;
+    args->refs = palloc0(sizeof(MbrExternalRef) * Max(JB_ROOT_COUNT(args->refs_json), 1));
+    iterator = JsonbIteratorInit(&args->refs_json->root);
+    (void)JsonbIteratorNext(&iterator, &value, false);
+    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
+        if (token == WJB_KEY) {
+            key = pnstrdup(value.val.string.val, value.val.string.len);
+            mbr_check_text(key, "kind of external_refs", MBR_MAX_WORD);
+        } else if (token == WJB_VALUE) {
+            args->refs[args->nrefs++] = (MbrExternalRef){key, json_text(&value, "external_refs", key)};
+        }
+    }
+}

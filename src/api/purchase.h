@@ -1,0 +1,62 @@
+/* purchase.h - the arguments of a purchase, and making them ready for the engine. */
+#ifndef MBR_API_PURCHASE_H
+#define MBR_API_PURCHASE_H
+
+#include "postgres.h"
+
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "engine/accrue.h"
+#include "store/claim.h"
+#include "store/load.h"
+
+typedef struct MbrLineArg {
+    int line_no;     /* 0 = not given */
+    int merchant_id; /* 0 = not given */
+    Numeric amount;
+    bool eligible;
+    const char *category;
+    const char *brand;
+    const char *sku;
+    const char *quantity; /* a number as text */
+} MbrLineArg;
+
+typedef struct MbrPurchaseArgs {
+    int64 member_id;
+    int merchant_id;
+    Numeric amount;
+    const char *order_ref; /* NULL in a preview without one */
+    int64 occurred_at;
+    const char *channel;
+    Jsonb *lines_json; /* NULL = one line, the whole order */
+    MbrLineArg *lines;
+    int nlines;
+    Jsonb *tenders_json; /* NULL = all cash */
+    Numeric tendered;
+    Jsonb *attributes; /* NULL or empty = none */
+    Jsonb *refs_json;
+    MbrExternalRef *refs;
+    int nrefs;
+    int64 at;
+} MbrPurchaseArgs;
+
+/* Reads lines and tenders from their JSON; refuses unknown keys and values of the wrong kind. */
+extern void mbr_parse_lines(MbrPurchaseArgs *args);
+extern void mbr_parse_tenders(MbrPurchaseArgs *args);
+extern void mbr_parse_external_refs(MbrPurchaseArgs *args);
+
+/* The hash that tells a repeated call from another purchase with the same receipt. */
+extern int64 mbr_purchase_hash(const MbrPurchaseArgs *args);
+
+/* Fills purchase and scratch from arguments, configuration and the loaded member. */
+extern void mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
+                                 MbrPurchase *purchase, MbrScratch *scratch);
+
+/* When points of a purchase on a day at a merchant become active, and when they die. */
+extern int64 mbr_points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT day, int64 posted_at);
+extern int64 mbr_points_expire_at(const MbrConfig *config, DateADT day, int64 active_at);
+
+extern const MbrMerchant *mbr_need_merchant(const MbrConfig *config, int merchant_id, DateADT day);
+
+#endif

@@ -1,0 +1,24 @@
+/* result.h - result rows out, and refusals raised. */
+#ifndef MBR_API_RESULT_H
+#define MBR_API_RESULT_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "engine/work.h"
+#include "store/config.h"
+
+/* A row of the function's composite result type. */
+extern Datum mbr_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
+/* An accrual row; journal_no 0 = none (a preview). */
+extern Datum mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrPurchase *purchase,
+                             int64 journal_no, int64 balance, bool duplicate);
+extern Datum mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 balance, bool duplicate);
+
+/* Raises what the engine refused; returns when it did not. */
+extern void mbr_raise_refusal(const MbrWork *work);
+/* MB201: the key was used before with other content. */
+extern void mbr_raise_other_content(const char *what, const char *ref) pg_attribute_noreturn();
+
+#endif

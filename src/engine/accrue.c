@@ -1,0 +1,206 @@
+/*
+ * accrue.c - a purchase: basis, award, one rounding, lots, tier, splits.
+ *
+ * Award = sum over lines of basis x base rate x tier multiplier, rounded once; the lines' points are the
+ * award spread by largest remainder.
+ */
+#include <stddef.h>
+
+#include "engine/accrue.h"
+#include "engine/ledger.h"
+#include "engine/split.h"
+
+const MbrTier *
+mbr_tier_find(const MbrTier *tiers, int ntiers, int tier_id)
+{
+    for (int i = 0; i < ntiers; i++)
+        if (tiers[i].tier_id == tier_id)
+            return &tiers[i];
+    return NULL;
+}
+
+const MbrTier *
+mbr_tier_reached(const MbrWork *work, int64_t window_basis)
+{
+    const MbrTier *present = mbr_tier_find(work->tiers, work->ntiers, work->member.tier_id);
+
+    for (int i = work->ntiers - 1; i >= 0; i--) {
+        const MbrTier *tier = &work->tiers[i];
+
+        if (present != NULL && tier->rank <= present->rank)
+            break;
+        if (tier->qualify_basis > 0 && window_basis >= tier->qualify_basis)
+            return tier;
+    }
+    return NULL;
+}
+
+void
+mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t journal_no)
+{
+    work->new_tier = tier;
+    work->tier_journal_no = journal_no;
+    work->member.tier_id = tier->tier_id;
+    work->member.tier_since = work->posted_at;
+}
+
+static void
+sum_basis(MbrPurchase *purchase)
+{
+    purchase->basis = 0;
+    for (int i = 0; i < purchase->nlines; i++) {
+        MbrLine *line = &purchase->lines[i];
+
+        line->basis = line->eligible ? line->amount : 0;
+        purchase->basis += line->basis;
+    }
+}
+
+/* Fills points_wanted, base_points and the lines' points. */
+static MbrRefusal
+compute_award(MbrPurchase *purchase, MbrScratch *scratch)
+{
+    MbrWide divisor = (MbrWide)purchase->currency_scale * MBR_RATE_SCALE * MBR_MULTIPLIER_SCALE;
+    MbrWide total = 0;
+    MbrWide base = (MbrWide)purchase->basis * purchase->base_rate * MBR_MULTIPLIER_SCALE;
+    MbrWide award;
+
+    for (int i = 0; i < purchase->nlines; i++) {
+        scratch->weights[i] = (MbrWide)purchase->lines[i].basis * purchase->base_rate;
+        scratch->weights[i] *= purchase->tier->multiplier;
+        total += scratch->weights[i];
+    }
+    award = mbr_round_div(total, divisor, purchase->rounding);
+    base = mbr_round_div(base, divisor, purchase->rounding);
+    if (award > MBR_MAX_POINTS || base > MBR_MAX_POINTS)
+        return MBR_REFUSED_OVERFLOW;
+    purchase->points_wanted = (int64_t)award;
+    purchase->base_points = (int64_t)base;
+    mbr_spread(scratch->weights, purchase->nlines, divisor, purchase->points_wanted, scratch->parts,
+               scratch->remainders);
+    for (int i = 0; i < purchase->nlines; i++)
+        purchase->lines[i].points = scratch->parts[i];
+    return MBR_OK;
+}
+
+static bool
+same_lot(const MbrLine *a, const MbrLine *b)
+{
+    return a->active_at == b->active_at && a->expires_at == b->expires_at;
+}
+
+static bool
+is_first_of_lot(const MbrPurchase *purchase, int line)
+{
+    for (int i = 0; i < line; i++)
+        if (purchase->lines[i].points > 0 && same_lot(&purchase->lines[i], &purchase->lines[line]))
+            return false;
+    return purchase->lines[line].points > 0;
+}
+
+/* One lot for all lines whose points become active and die together. */
+static void
+open_lots(MbrWork *work, MbrJournal *journal, MbrPurchase *purchase)
+{
+    for (int i = 0; i < purchase->nlines && work->refusal == MBR_OK; i++) {
+        const MbrLine *line = &purchase->lines[i];
+        int64_t points = 0;
+
+        if (!is_first_of_lot(purchase, i))
+            continue;
+        for (int k = i; k < purchase->nlines; k++)
+            if (same_lot(line, &purchase->lines[k]))
+                points += purchase->lines[k].points;
+        mbr_credit(work, journal, points, line->active_at, line->expires_at);
+        if (line->active_at < purchase->available_at)
+            purchase->available_at = line->active_at;
+        if (line->expires_at < purchase->expires_at)
+            purchase->expires_at = line->expires_at;
+    }
+}
+
+static void
+decide_status(const MbrWork *work, MbrPurchase *purchase)
+{
+    purchase->reason_code = MBR_REASON_NONE;
+    purchase->status = MBR_ACCRUAL_POSTED;
+    if (work->member.status == MBR_MEMBER_FROZEN) {
+        purchase->status = MBR_ACCRUAL_REJECTED;
+        purchase->reason_code = MBR_REASON_MEMBER_FROZEN;
+    } else if (purchase->late) {
+        purchase->status = MBR_ACCRUAL_REVIEW;
+        purchase->reason_code = MBR_REASON_LATE_CLAIM;
+    }
+    purchase->points = purchase->status == MBR_ACCRUAL_POSTED ? purchase->points_wanted : 0;
+}
+
+/* The purchase that upgrades a member earned at the old tier; the new one holds from here on. */
+static void
+upgrade(MbrWork *work, MbrPurchase *purchase)
+{
+    int64_t spent = purchase->window_basis + (purchase->in_window ? purchase->basis : 0);
+    const MbrTier *reached = mbr_tier_reached(work, spent);
+
+    purchase->tier_after = mbr_tier_find(work->tiers, work->ntiers, work->member.tier_id);
+    purchase->tier_changed = false;
+    if (reached != NULL && purchase->status != MBR_ACCRUAL_REVIEW &&
+        purchase->status != MBR_ACCRUAL_REJECTED) {
+        purchase->tier_after = reached;
+        purchase->tier_changed = true;
+        mbr_tier_change(work, reached, work->journals[work->njournals - 1].journal_no);
+    }
+}
+
+void
+mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
+{
+    MbrJournal *journal;
+
+    if (work->member.status == MBR_MEMBER_CLOSED) {
+        work->refusal = MBR_REFUSED_CLOSED;
+        return;
+    }
+    sum_basis(purchase);
+    work->refusal = compute_award(purchase, scratch);
+    if (work->refusal != MBR_OK)
+        return;
+    decide_status(work, purchase);
+    purchase->available_at = MBR_NEVER;
+    purchase->expires_at = MBR_NEVER;
+    journal = mbr_journal_open(work, MBR_VERB_ACCRUAL, work->occurred_at);
+    if (journal == NULL)
+        return;
+    journal->purchase = purchase;
+    if (purchase->points > 0)
+        open_lots(work, journal, purchase);
+    mbr_journal_close(work, journal);
+    if (purchase->available_at != MBR_NEVER && purchase->available_at > work->posted_at)
+        purchase->status = MBR_ACCRUAL_PENDING;
+    mbr_split_sale(work, purchase);
+    mbr_split_points(work, purchase);
+    upgrade(work, purchase);
+    mbr_settle(work); /* a lot born expired */
+}
+
+void
+mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_no, const char *reason)
+{
+    MbrJournal *journal = mbr_journal_open(work, MBR_VERB_REVIEW, work->occurred_at);
+
+    if (journal == NULL)
+        return;
+    journal->refers_to = purchase_no;
+    journal->reason = reason;
+    journal->reason_code = MBR_REASON_APPROVED;
+    purchase->points = purchase->points_wanted;
+    purchase->available_at = MBR_NEVER;
+    purchase->expires_at = MBR_NEVER;
+    if (purchase->points > 0)
+        open_lots(work, journal, purchase);
+    mbr_journal_close(work, journal);
+    mbr_split_points(work, purchase);
+    purchase->status = MBR_ACCRUAL_POSTED;
+    purchase->in_window = false; /* its basis was counted when it was posted */
+    upgrade(work, purchase);
+    mbr_settle(work);
+}

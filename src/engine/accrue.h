@@ -1,0 +1,28 @@
+/* accrue.h - what a purchase earns, and what merchants owe for it. */
+#ifndef MBR_ENGINE_ACCRUE_H
+#define MBR_ENGINE_ACCRUE_H
+
+#include "engine/spread.h"
+
+/* Room for the arithmetic of one order: nlines of each. */
+typedef struct MbrScratch {
+    MbrWide *weights;
+    MbrWide *remainders;
+    int64_t *parts;
+} MbrScratch;
+
+/* Decides a purchase and posts it into work; settle first. */
+extern void mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch);
+
+/* Posts the frozen award of a purchase that was held for review. */
+extern void mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_no, const char *reason);
+
+/* The best tier that a basis spend reaches above the present one; NULL = none. */
+extern const MbrTier *mbr_tier_reached(const MbrWork *work, int64_t window_basis);
+
+/* Moves the member to a tier from posted_at on, by the event of that number. */
+extern void mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t journal_no);
+
+extern const MbrTier *mbr_tier_find(const MbrTier *tiers, int ntiers, int tier_id);
+
+#endif

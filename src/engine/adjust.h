@@ -1,0 +1,13 @@
+/* adjust.h - points given and corrected by hand. */
+#ifndef MBR_ENGINE_ADJUST_H
+#define MBR_ENGINE_ADJUST_H
+
+#include "engine/work.h"
+
+/*
+ * Posts a signed number of points as one event of the verb; settle first. A credit becomes active at once and
+ * dies at expires_at; a debit takes the earliest expiry first.
+ */
+extern void mbr_adjust(MbrWork *work, MbrVerb verb, int64_t points, int64_t expires_at, const char *reason);
+
+#endif

@@ -1,0 +1,28 @@
+/* ledger.h - movements on a member's lots: the only code that changes a balance. */
+#ifndef MBR_ENGINE_LEDGER_H
+#define MBR_ENGINE_LEDGER_H
+
+#include "engine/work.h"
+
+/* Opens the next journal row; NULL and a refusal when there is no room. Entries that follow belong to it. */
+extern MbrJournal *mbr_journal_open(MbrWork *work, MbrVerb verb, int64_t occurred_at);
+/* Closes it: its points and the balance are those of its entries. */
+extern void mbr_journal_close(MbrWork *work, MbrJournal *journal);
+
+/*
+ * Brings a member up to posted_at: lots that became active pay debt, lots that died expire, each as an event
+ * of the time when it happened. Needs all lots unless mbr_settle_needed says no.
+ */
+extern bool mbr_settle_needed(const MbrMember *member, int64_t posted_at);
+extern void mbr_settle(MbrWork *work);
+
+/* Opens a lot in the open journal row, and pays debt from it if it is active. */
+extern void mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at,
+                       int64_t expires_at);
+/* Takes points, earliest expiry first; what exceeds the available points is refused or becomes debt. */
+extern void mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt);
+
+/* The first moment at which an open lot dies, after the postings so far. */
+extern int64_t mbr_next_expiry(const MbrMember *member);
+
+#endif

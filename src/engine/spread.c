@@ -1,0 +1,38 @@
+/* spread.c - rounding and the method of largest remainders. */
+#include "engine/spread.h"
+
+MbrWide
+mbr_round_div(MbrWide value, MbrWide divisor, MbrRounding rounding)
+{
+    switch (rounding) {
+        case MBR_ROUND_HALF_UP:
+            return (2 * value + divisor) / (2 * divisor);
+        case MBR_ROUND_CEILING:
+            return (value + divisor - 1) / divisor;
+        case MBR_ROUND_FLOOR:
+            break;
+    }
+    return value / divisor;
+}
+
+void
+mbr_spread(const MbrWide *weights, int n, MbrWide divisor, int64_t total, int64_t *parts,
+           MbrWide *remainders)
+{
+    int64_t left = total;
+
+    for (int i = 0; i < n; i++) {
+        parts[i] = (int64_t)(weights[i] / divisor);
+        remainders[i] = weights[i] % divisor;
+        left -= parts[i];
+    }
+    for (; left > 0; left--) {
+        int best = 0;
+
+        for (int i = 1; i < n; i++)
+            if (remainders[i] > remainders[best])
+                best = i;
+        parts[best]++;
+        remainders[best] = -1; /* served */
+    }
+}

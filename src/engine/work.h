@@ -1,0 +1,235 @@
+/*
+ * work.h - what a verb works on: state read, inputs, postings, refusal.
+ *
+ * Plain C without PostgreSQL's headers, so that the engine can be linked into a stand-alone program.
+ * Money is int64 minor units, rates are integers with the scales below, times are microseconds as in
+ * PostgreSQL's timestamptz, days are PostgreSQL's dates. The caller provides every array; the engine
+ * allocates nothing.
+ */
+#ifndef MBR_ENGINE_WORK_H
+#define MBR_ENGINE_WORK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MBR_NEVER INT64_MAX /* of a time: no such moment */
+#define MBR_MAX_POINTS INT64_C(1000000000000000)
+#define MBR_RATE_SCALE 1000000     /* base rate, commission rate, price per point: 6 decimals */
+#define MBR_RATE_DIGITS 6
+#define MBR_MULTIPLIER_SCALE 10000 /* tier multiplier: 4 decimals */
+#define MBR_MULTIPLIER_DIGITS 4
+
+typedef enum MbrVerb {
+    MBR_VERB_ENROLMENT,
+    MBR_VERB_ACCRUAL,
+    MBR_VERB_REVIEW,
+    MBR_VERB_GRANT,
+    MBR_VERB_ADJUSTMENT,
+    MBR_VERB_EXPIRY,
+    MBR_VERB_DEBT_PAYMENT,
+    MBR_VERB_TIER_CHANGE,
+    MBR_VERB_STATUS_CHANGE,
+    MBR_VERB_IDENTITY_CHANGE
+} MbrVerb;
+
+typedef enum MbrMemberStatus {
+    MBR_MEMBER_ACTIVE,
+    MBR_MEMBER_FROZEN,
+    MBR_MEMBER_CLOSED
+} MbrMemberStatus;
+
+typedef enum MbrAccrualStatus {
+    MBR_ACCRUAL_POSTED,
+    MBR_ACCRUAL_PENDING,
+    MBR_ACCRUAL_REVIEW,
+    MBR_ACCRUAL_REJECTED
+} MbrAccrualStatus;
+
+typedef enum MbrReason {
+    MBR_REASON_NONE,
+    MBR_REASON_MEMBER_FROZEN,
+    MBR_REASON_LATE_CLAIM,
+    MBR_REASON_APPROVED,
+    MBR_REASON_REJECTED
+} MbrReason;
+
+typedef enum MbrRounding {
+    MBR_ROUND_FLOOR,
+    MBR_ROUND_HALF_UP,
+    MBR_ROUND_CEILING
+} MbrRounding;
+
+typedef enum MbrSplitKind {
+    MBR_SPLIT_SALE,
+    MBR_SPLIT_COMMISSION,
+    MBR_SPLIT_POINTS_ISSUED
+} MbrSplitKind;
+
+/* Why the engine will not do it; the api raises it. */
+typedef enum MbrRefusal {
+    MBR_OK,
+    MBR_REFUSED_INSUFFICIENT,
+    MBR_REFUSED_CLOSED,
+    MBR_REFUSED_OVERFLOW,
+    MBR_REFUSED_NO_ROOM /* an array was too small: a defect of ours, never of the caller */
+} MbrRefusal;
+
+typedef struct MbrLot {
+    int64_t lot_no;
+    int64_t journal_no;
+    int64_t granted;
+    int64_t remaining;
+    int64_t held;
+    int64_t active_at;
+    int64_t expires_at; /* MBR_NEVER = never */
+    MbrVerb origin;
+    bool opened;  /* not stored yet */
+    bool changed; /* stored, and to be written again */
+} MbrLot;
+
+/* A member as read under its lock and as changed so far. */
+typedef struct MbrMember {
+    int64_t member_id;
+    MbrMemberStatus status;
+    int tier_id;
+    int64_t tier_since;
+    int64_t balance;
+    int64_t held;
+    int64_t debt;
+    int64_t next_journal_no;
+    int64_t next_entry_no;
+    int64_t next_expiry; /* MBR_NEVER = none */
+    int64_t last_posted_at;
+    MbrLot *lots; /* all open ones, or only those opened here */
+    int nlots;
+    int max_lots;
+    bool lots_loaded;
+} MbrMember;
+
+typedef struct MbrTier {
+    int tier_id;
+    int rank;
+    int64_t multiplier;    /* scaled */
+    int64_t qualify_basis; /* minor units; 0 = by hand only */
+    int validity_months;   /* 0 = without end */
+    const char *code;
+} MbrTier;
+
+/* What a merchant agreed to, for one purchase. */
+typedef struct MbrTerms {
+    int merchant_id;
+    int merchant_party;
+    int mall_party;
+    bool mall_collects;
+    int64_t commission_rate; /* scaled */
+    int64_t issue_price;     /* scaled, currency per point */
+} MbrTerms;
+
+typedef struct MbrLine {
+    int line_no;
+    const MbrTerms *terms;
+    int64_t amount; /* net, minor units */
+    int64_t basis;
+    int64_t points; /* decided */
+    bool eligible;
+    int64_t active_at; /* of the points it earns */
+    int64_t expires_at;
+    const char *category; /* information, frozen with the line; NULL = not given */
+    const char *brand;
+    const char *sku;
+    const char *quantity;
+} MbrLine;
+
+typedef struct MbrEntry {
+    int64_t entry_no;
+    int64_t journal_no;
+    int64_t lot_no;
+    int64_t points;
+    int64_t balance_after;
+    const MbrLot *opens; /* the lot this entry opens, or NULL */
+} MbrEntry;
+
+typedef struct MbrSplit {
+    int64_t journal_no;
+    int split_no;
+    int merchant_id;
+    MbrSplitKind kind;
+    int payer_party;
+    int payee_party;
+    int64_t amount;
+    int64_t points; /* of points_issued */
+} MbrSplit;
+
+/* One purchase: inputs above, what was decided below. */
+typedef struct MbrPurchase {
+    int merchant_id;
+    const char *order_ref;
+    const char *channel;
+    int64_t amount;
+    int64_t currency_scale; /* minor units per unit */
+    int64_t base_rate;      /* scaled */
+    MbrRounding rounding;
+    const MbrTier *tier; /* the tier it is judged by */
+    MbrLine *lines;      /* in order of line_no, at least one */
+    int nlines;
+    bool explicit_lines; /* given by the caller, to be frozen */
+    bool late;           /* beyond the claim period */
+    int64_t window_basis; /* basis of the tier window without this purchase */
+    bool in_window;       /* this purchase counts in it */
+
+    int64_t basis;
+    int64_t merchant_collected;
+    MbrAccrualStatus status;
+    MbrReason reason_code;
+    int64_t points;
+    int64_t points_wanted;
+    int64_t base_points;
+    int64_t available_at; /* MBR_NEVER = no lot */
+    int64_t expires_at;
+    const MbrTier *tier_after;
+    bool tier_changed;
+    const char *frozen_lines; /* the lines as the journal keeps them, JSON; NULL without explicit lines */
+} MbrPurchase;
+
+typedef struct MbrJournal {
+    int64_t journal_no;
+    MbrVerb verb;
+    int64_t occurred_at;
+    int64_t posted_at;
+    int64_t points;
+    int64_t balance;
+    int64_t last_entry_no;
+    int64_t refers_to;  /* 0 = none */
+    const char *reason; /* NULL = none */
+    MbrReason reason_code; /* of a review */
+    const MbrPurchase *purchase; /* of an accrual */
+} MbrJournal;
+
+typedef struct MbrWork {
+    MbrMember member;
+    int64_t occurred_at;
+    int64_t posted_at;
+    bool allow_debt;
+    const MbrTier *tiers; /* by rank, rising */
+    int ntiers;
+
+    MbrJournal *journals;
+    int njournals;
+    int max_journals;
+    MbrEntry *entries;
+    int nentries;
+    int max_entries;
+    MbrSplit *splits;
+    int nsplits;
+    int max_splits;
+
+    const MbrTier *new_tier; /* the member's tier changes to this one, or NULL */
+    int64_t tier_journal_no; /* by this event */
+    bool tier_by_hand;
+    int64_t tier_locked_until; /* as read, or as given by hand; MBR_NEVER = no lock */
+
+    MbrRefusal refusal;
+    int64_t available; /* with MBR_REFUSED_INSUFFICIENT: what could be taken */
+} MbrWork;
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * claim.c - claims by INSERT ... ON CONFLICT DO NOTHING; what took the key is read by the next statement,
+ * because the claim may have waited for it. Under REPEATABLE READ and above PostgreSQL raises 40001 instead.
+ */
+#include "postgres.h"
+
+#include "store/claim.h"
+#include "store/plan.h"
+#include "store/verb.h"
+#include "util/error.h"
+
+bool
+mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, MbrReceipt *found)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int4(&args, merchant_id);
+    mbr_arg_text(&args, order_ref);
+    if (mbr_plan_run(session, MBR_PLAN_FIND_RECEIPT, &args) == 0)
+        return false;
+    *found = (MbrReceipt){.member_id = mbr_col_int8(0, 1, 0),
+                          .journal_no = mbr_col_int8(0, 2, 0),
+                          .payload_hash = mbr_col_int8(0, 3, 0),
+                          .merchant_id = merchant_id};
+    return true;
+}
+
+bool
+mbr_claim_receipt(MbrSession *session, int merchant_id, const char *order_ref, int64 member_id, int64 journal_no,
+                  int64 payload_hash, MbrReceipt *taken)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int4(&args, merchant_id);
+    mbr_arg_text(&args, order_ref);
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int8(&args, journal_no);
+    mbr_arg_int8(&args, payload_hash);
+    if (mbr_plan_run(session, MBR_PLAN_CLAIM_RECEIPT, &args) == 1)
+        return true;
+    if (!mbr_find_receipt(session, merchant_id, order_ref, taken))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("the receipt was claimed and released by another transaction"),
+                        errdetail("Merchant %d, order_ref \"%s\".", merchant_id, order_ref),
+                        errhint("Retry the transaction.")));
+    return false;
+}
+
+bool
+mbr_find_receipt_by_ref(MbrSession *session, const MbrExternalRef *refs, int nrefs, int merchant_id,
+                        const char *order_ref, MbrReceipt *found)
+{
+    for (int i = 0; i < nrefs; i++) {
+        MbrArgs args = MBR_NO_ARGS;
+
+        mbr_arg_text(&args, refs[i].kind);
+        mbr_arg_text(&args, refs[i].value);
+        if (mbr_plan_run(session, MBR_PLAN_FIND_RECEIPT_REF, &args) == 0)
+            continue;
+        if (mbr_col_int4(0, 1, 0) == merchant_id && strcmp(mbr_col_text(0, 2), order_ref) == 0)
+            continue;
+        *found = (MbrReceipt){.merchant_id = mbr_col_int4(0, 1, 0),
+                              .member_id = mbr_col_int8(0, 3, 0),
+                              .journal_no = mbr_col_int8(0, 4, 0)};
+        return true;
+    }
+    return false;
+}
+
+bool
+mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nrefs, int merchant_id,
+                       const char *order_ref)
+{
+    for (int i = 0; i < nrefs; i++) {
+        MbrArgs args = MBR_NO_ARGS;
+
+        mbr_arg_text(&args, refs[i].kind);
+        mbr_arg_text(&args, refs[i].value);
+        mbr_arg_int4(&args, merchant_id);
+        mbr_arg_text(&args, order_ref);
+        if (mbr_plan_run(session, MBR_PLAN_CLAIM_RECEIPT_REF, &args) == 0)
+            return false;
+    }
+    return true;
+}
+
+bool
+mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 *journal_no,
+              int64 *payload_hash)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    MbrArgs find = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_text(&args, mbr_verb_name(verb));
+    mbr_arg_text(&args, ref);
+    mbr_arg_int8(&args, *journal_no);
+    mbr_arg_int8(&args, *payload_hash);
+    if (mbr_plan_run(session, MBR_PLAN_CLAIM_KEY, &args) == 1)
+        return true;
+    mbr_arg_int8(&find, member_id);
+    mbr_arg_text(&find, mbr_verb_name(verb));
+    mbr_arg_text(&find, ref);
+    if (mbr_plan_run(session, MBR_PLAN_FIND_KEY, &find) == 0)
+        elog(ERROR, "a claimed key is gone though its member is locked");
+    *journal_no = mbr_col_int8(0, 1, 0);
+    *payload_hash = mbr_col_int8(0, 2, 0);
+    return false;
+}

@@ -1,0 +1,36 @@
+/* claim.h - idempotency: one receipt, one source key, one effect. */
+#ifndef MBR_STORE_CLAIM_H
+#define MBR_STORE_CLAIM_H
+
+#include "engine/work.h"
+#include "store/session.h"
+
+typedef struct MbrExternalRef {
+    const char *kind;
+    const char *value;
+} MbrExternalRef;
+
+/* Whose a receipt is, and as which event. */
+typedef struct MbrReceipt {
+    int64 member_id;
+    int64 journal_no;
+    int64 payload_hash;
+    int merchant_id;
+} MbrReceipt;
+
+/* Takes the receipt for (member_id, journal_no); false = it was taken before, by *taken. */
+extern bool mbr_claim_receipt(MbrSession *session, int merchant_id, const char *order_ref, int64 member_id,
+                              int64 journal_no, int64 payload_hash, MbrReceipt *taken);
+/* Without claiming; false = there is none. */
+extern bool mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, MbrReceipt *found);
+/* The receipt that has one of these other names and not this order_ref; false = none. */
+extern bool mbr_find_receipt_by_ref(MbrSession *session, const MbrExternalRef *refs, int nrefs, int merchant_id,
+                                    const char *order_ref, MbrReceipt *found);
+/* Gives a new receipt its other names; false = somebody else took one meanwhile. */
+extern bool mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nrefs, int merchant_id,
+                                   const char *order_ref);
+/* Takes a verb's ref; false = it was taken before, and *journal_no, *payload_hash say how. */
+extern bool mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 *journal_no,
+                          int64 *payload_hash);
+
+#endif

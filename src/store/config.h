@@ -1,0 +1,78 @@
+/*
+ * config.h - the programme's configuration, cached in each backend.
+ *
+ * program.config_version changes with every change of configuration and is read with every load, in the same
+ * snapshot; when it differs from the cache's, the cache is read anew and the load repeated. The version comes
+ * from a sequence, so a version seen in a transaction that rolled back is never met again.
+ */
+#ifndef MBR_STORE_CONFIG_H
+#define MBR_STORE_CONFIG_H
+
+#include "postgres.h"
+
+#include "pgtime.h"
+#include "utils/date.h"
+#include "utils/hsearch.h"
+
+#include "engine/work.h"
+#include "store/session.h"
+
+#define MBR_TABLE_VERSION 1
+#define MBR_OLDEST_TABLE_VERSION 1
+
+typedef struct MbrContract {
+    int merchant_id;
+    DateADT from;  /* first day */
+    DateADT until; /* first day after */
+    bool mall_collects;
+    int64 commission_rate;
+    int64 issue_price;
+} MbrContract;
+
+typedef struct MbrMerchant {
+    int merchant_id; /* hash key */
+    int party_id;
+    int mall_party_id;
+    int pending_days; /* -1 = the programme's */
+    DateADT opened_on;
+    DateADT ended_on;
+    const MbrContract *contracts;
+    int ncontracts;
+} MbrMerchant;
+
+typedef struct MbrConfig {
+    int64 version;
+    pg_tz *zone;
+    int digits;
+    int64 currency_scale;
+    const char *phone_country; /* NULL = none */
+    int64 base_rate;
+    MbrRounding rounding;
+    int valid_months; /* 0 = points never expire */
+    int pending_days;
+    int claim_days;
+    int64 max_future; /* microseconds */
+    bool allow_debt;
+    int window_months;
+    MbrTier *tiers; /* by rank */
+    int ntiers;
+    HTAB *merchants;
+    char **operators;
+    int noperators;
+} MbrConfig;
+
+/* The cache, read if there is none yet. What either returns stays readable to the transaction's end. */
+extern const MbrConfig *mbr_config_get(MbrSession *session);
+/* The cache, read again if its version is not this one. */
+extern const MbrConfig *mbr_config_refresh(MbrSession *session, int64 version);
+/* The cache as of the present statement's snapshot, for calls that load no member. */
+extern const MbrConfig *mbr_config_current(MbrSession *session);
+
+/* A merchant, or NULL. */
+extern const MbrMerchant *mbr_config_merchant(const MbrConfig *config, int merchant_id);
+/* The terms of a merchant on a programme day. */
+extern MbrTerms mbr_merchant_terms(const MbrMerchant *merchant, DateADT day);
+/* Whether the session's caller is an operator: granted by grant_access, the owner, or a superuser. */
+extern bool mbr_is_operator(const MbrSession *session, const MbrConfig *config);
+
+#endif

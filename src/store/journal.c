@@ -1,0 +1,110 @@
+/* journal.c - freezing and reading back what a purchase was judged by. */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/json.h"
+
+#include "engine/accrue.h"
+#include "store/journal.h"
+#include "store/plan.h"
+#include "store/verb.h"
+#include "util/money.h"
+
+static void
+add_json_text(StringInfo json, const char *key, const char *value)
+{
+    if (value == NULL)
+        return;
+    appendStringInfo(json, ",\"%s\":", key);
+    escape_json(json, value);
+}
+
+static char *
+lines_json(const MbrPurchase *purchase, int digits)
+{
+    StringInfoData json;
+
+    initStringInfo(&json);
+    for (int i = 0; i < purchase->nlines; i++) {
+        const MbrLine *line = &purchase->lines[i];
+
+        appendStringInfo(&json, "%c{\"line_no\":%d,\"merchant_id\":%d,\"amount\":%s,\"basis\":%s,\"points\":" INT64_FORMAT,
+                         i == 0 ? '[' : ',', line->line_no, line->terms->merchant_id,
+                         mbr_money_text(line->amount, digits), mbr_money_text(line->basis, digits), line->points);
+        add_json_text(&json, "category", line->category);
+        add_json_text(&json, "brand", line->brand);
+        add_json_text(&json, "sku", line->sku);
+        if (line->quantity != NULL)
+            appendStringInfo(&json, ",\"quantity\":%s", line->quantity);
+        appendStringInfoChar(&json, '}');
+    }
+    appendStringInfoChar(&json, ']');
+    return json.data;
+}
+
+void
+mbr_freeze_lines(MbrPurchase *purchase, int digits)
+{
+    purchase->frozen_lines = purchase->explicit_lines ? lines_json(purchase, digits) : NULL;
+}
+
+/* The tier as it was for that purchase: its multiplier may have changed since. */
+static const MbrTier *
+frozen_tier(const MbrConfig *config, int tier_id, int64 multiplier)
+{
+    const MbrTier *present = mbr_tier_find(config->tiers, config->ntiers, tier_id);
+    MbrTier *tier = palloc(sizeof(MbrTier));
+
+    if (present == NULL)
+        elog(ERROR, "tier %d of a posted purchase does not exist", tier_id);
+    *tier = *present;
+    tier->multiplier = multiplier;
+    return tier;
+}
+
+static void
+read_purchase(MbrPurchase *purchase, const MbrConfig *config)
+{
+    Jsonb *lines = mbr_col_jsonb(0, 18);
+
+    *purchase = (MbrPurchase){
+        .status = mbr_accrual_status_of(mbr_col_text(0, 4)),
+        .reason_code = mbr_reason_of(mbr_col_text(0, 5)),
+        .points = mbr_col_int8(0, 2, 0),
+        .points_wanted = mbr_col_int8(0, 6, 0),
+        .base_points = mbr_col_int8(0, 7, 0),
+        .available_at = mbr_col_int8(0, 8, MBR_NEVER),
+        .expires_at = mbr_col_int8(0, 9, MBR_NEVER),
+        .amount = mbr_col_money(0, 10, config->digits),
+        .basis = mbr_col_money(0, 11, config->digits),
+        .base_rate = mbr_col_money(0, 12, MBR_RATE_DIGITS),
+        .rounding = mbr_rounding_of(mbr_col_text(0, 13)),
+        .tier = frozen_tier(config, mbr_col_int4(0, 14, 0), mbr_col_money(0, 15, MBR_MULTIPLIER_DIGITS)),
+        .tier_after = frozen_tier(config, mbr_col_int4(0, 16, 0), MBR_MULTIPLIER_SCALE),
+        .tier_changed = mbr_col_bool(0, 17),
+        .frozen_lines = lines == NULL ? NULL : JsonbToCString(NULL, &lines->root, VARSIZE(lines)),
+        .merchant_id = mbr_col_int4(0, 19, 0),
+        .order_ref = mbr_col_text(0, 21),
+        .channel = mbr_col_text(0, 22),
+        .currency_scale = config->currency_scale,
+    };
+}
+
+bool
+mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no, MbrEvent *event)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int8(&args, journal_no);
+    if (mbr_plan_run(session, MBR_PLAN_LOAD_JOURNAL, &args) == 0)
+        return false;
+    *event = (MbrEvent){.journal_no = journal_no,
+                        .verb = mbr_verb_of(mbr_col_text(0, 1)),
+                        .points = mbr_col_int8(0, 2, 0),
+                        .balance = mbr_col_int8(0, 3, 0),
+                        .occurred_at = mbr_col_int8(0, 20, 0)};
+    if (event->verb == MBR_VERB_ACCRUAL)
+        read_purchase(&event->purchase, config);
+    return true;
+}

@@ -1,0 +1,26 @@
+/* journal.h - the journal's facts of a purchase: how they are frozen, and read back. */
+#ifndef MBR_STORE_JOURNAL_H
+#define MBR_STORE_JOURNAL_H
+
+#include "engine/work.h"
+#include "store/config.h"
+#include "store/session.h"
+
+/* A journal row as read back. */
+typedef struct MbrEvent {
+    int64 journal_no;
+    MbrVerb verb;
+    int64 points;
+    int64 balance;
+    int64 occurred_at;
+    MbrPurchase purchase; /* of an accrual; its lines only as frozen_lines */
+} MbrEvent;
+
+/* Writes purchase->frozen_lines from what was decided. */
+extern void mbr_freeze_lines(MbrPurchase *purchase, int digits);
+
+/* Reads a row; false = there is none. */
+extern bool mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no,
+                           MbrEvent *event);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * plan.h - every SQL statement of the engine, prepared once per backend.
+ *
+ * Texts are constant, names in them qualified, values only ever parameters. The plan cache follows changes of
+ * the tables; a statement is found by its number alone.
+ */
+#ifndef MBR_STORE_PLAN_H
+#define MBR_STORE_PLAN_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "utils/date.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "store/session.h"
+
+typedef enum MbrPlan {
+    /* configuration */
+    MBR_PLAN_PROGRAM,
+    MBR_PLAN_TIERS,
+    MBR_PLAN_MERCHANTS,
+    MBR_PLAN_CONTRACTS,
+    MBR_PLAN_OPERATORS,
+    MBR_PLAN_TOUCH_PROGRAM,
+    MBR_PLAN_CONFIG_VERSION,
+    MBR_PLAN_NEXT_CONFIG_VERSION,
+    /* lock and load */
+    MBR_PLAN_LOCK,
+    MBR_PLAN_LOAD,
+    MBR_PLAN_LOAD_LOTS,
+    /* claims */
+    MBR_PLAN_CLAIM_RECEIPT,
+    MBR_PLAN_FIND_RECEIPT,
+    MBR_PLAN_CLAIM_RECEIPT_REF,
+    MBR_PLAN_FIND_RECEIPT_REF,
+    MBR_PLAN_CLAIM_KEY,
+    MBR_PLAN_FIND_KEY,
+    MBR_PLAN_LOAD_JOURNAL,
+    MBR_PLAN_LOAD_LINES,
+    /* apply */
+    MBR_PLAN_INSERT_JOURNAL,
+    MBR_PLAN_INSERT_CONTEXT,
+    MBR_PLAN_INSERT_ENTRY,
+    MBR_PLAN_INSERT_LOT,
+    MBR_PLAN_UPDATE_LOT,
+    MBR_PLAN_DELETE_LOT,
+    MBR_PLAN_ADD_ACTIVITY,
+    MBR_PLAN_INSERT_SPLIT,
+    MBR_PLAN_UPDATE_ACCOUNT,
+    MBR_PLAN_UPDATE_TIER,
+    MBR_PLAN_CLOSE_TIER_HISTORY,
+    MBR_PLAN_OPEN_TIER_HISTORY,
+    /* members */
+    MBR_PLAN_FIND_IDENTITY,
+    MBR_PLAN_CLAIM_IDENTITY,
+    MBR_PLAN_DELETE_IDENTITY,
+    MBR_PLAN_NEXT_MEMBER_ID,
+    MBR_PLAN_INSERT_MEMBER,
+    MBR_PLAN_INSERT_ACCOUNT,
+    MBR_PLAN_FIND_ENROLMENT,
+    MBR_PLAN_UPDATE_MEMBER,
+    MBR_PLAN_UPDATE_STATUS,
+    MBR_PLAN_UPDATE_TAGS,
+    /* reading */
+    MBR_PLAN_STATEMENT,
+    MBR_PLAN_BALANCE_AT,
+    MBR_PLAN_VERIFY,
+    MBR_PLAN_COUNT
+} MbrPlan;
+
+/* Parameters, in order; adders below. */
+#define MBR_MAX_ARGS 32
+
+typedef struct MbrArgs {
+    Datum values[MBR_MAX_ARGS];
+    char nulls[MBR_MAX_ARGS];
+    int n;
+} MbrArgs;
+
+#define MBR_NO_ARGS ((MbrArgs){.n = 0})
+
+extern void mbr_arg_datum(MbrArgs *args, Datum value, bool isnull);
+extern void mbr_arg_int8(MbrArgs *args, int64 value);
+extern void mbr_arg_int4(MbrArgs *args, int32 value);
+extern void mbr_arg_bool(MbrArgs *args, bool value);
+extern void mbr_arg_text(MbrArgs *args, const char *value);        /* NULL = null */
+extern void mbr_arg_time(MbrArgs *args, TimestampTz value);        /* MBR_NEVER = null */
+extern void mbr_arg_date(MbrArgs *args, DateADT value);
+extern void mbr_arg_money(MbrArgs *args, int64 value, int digits);
+extern void mbr_arg_jsonb(MbrArgs *args, Jsonb *value);            /* NULL = null */
+extern void mbr_arg_json_text(MbrArgs *args, const char *value);   /* NULL = null */
+extern void mbr_arg_null(MbrArgs *args);
+
+/* Runs a statement; returns the number of rows, which are in SPI_tuptable until the next one. */
+extern uint64 mbr_plan_run(MbrSession *session, MbrPlan plan, MbrArgs *args);
+
+/* Columns of a row of SPI_tuptable, counted from 1. A null becomes the given value. */
+extern bool mbr_col_null(uint64 row, int col);
+extern Datum mbr_col_datum(uint64 row, int col);
+extern int64 mbr_col_int8(uint64 row, int col, int64 if_null);
+extern int32 mbr_col_int4(uint64 row, int col, int32 if_null);
+extern bool mbr_col_bool(uint64 row, int col);
+extern char *mbr_col_text(uint64 row, int col);  /* in CurrentMemoryContext; NULL for null */
+extern Jsonb *mbr_col_jsonb(uint64 row, int col); /* likewise */
+extern int64 mbr_col_money(uint64 row, int col, int digits); /* null = 0 */
+
+#endif

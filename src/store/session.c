@@ -1,0 +1,65 @@
+/* session.c - enter and leave. */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "store/session.h"
+#include "util/error.h"
+
+Oid
+mbr_program_owner(void)
+{
+    Oid schema = get_namespace_oid("membership", true);
+    Oid table = OidIsValid(schema) ? get_relname_relid("program", schema) : InvalidOid;
+    HeapTuple tuple;
+    Oid owner;
+
+    tuple = OidIsValid(table) ? SearchSysCache1(RELOID, ObjectIdGetDatum(table)) : NULL;
+    if (!HeapTupleIsValid(tuple))
+        ereport(ERROR, (errcode(MBR_ERR_NO_PROGRAM),
+                        errmsg("no programme has been set up in this database"),
+                        errdetail("Table membership.program does not exist."),
+                        errhint("Run SELECT membership.create_program(name, time_zone).")));
+    owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    if (superuser_arg(owner))
+        ereport(ERROR, (errcode(MBR_ERR_OWNER_SUPERUSER),
+                        errmsg("the programme's tables are owned by a superuser"),
+                        errdetail("The engine acts with the rights of role \"%s\", the tables' owner.",
+                                  GetUserNameFromId(owner, false)),
+                        errhint("Run SELECT membership.set_owner(role) with a role that is no superuser.")));
+    return owner;
+}
+
+void
+mbr_enter(MbrSession *session, bool read_only)
+{
+    session->owner = mbr_program_owner();
+    session->read_only = read_only;
+    session->context = CurrentMemoryContext;
+    GetUserIdAndSecContext(&session->caller, &session->saved_security_context);
+    SetUserIdAndSecContext(session->owner,
+                           session->saved_security_context | SECURITY_LOCAL_USERID_CHANGE);
+    session->guc_level = NewGUCNestLevel();
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                            GUC_ACTION_SAVE, true, 0, false);
+    if (SPI_connect() != SPI_OK_CONNECT)
+        elog(ERROR, "could not connect to SPI");
+    MemoryContextSwitchTo(session->context);
+}
+
+void
+mbr_leave(MbrSession *session)
+{
+    if (SPI_finish() != SPI_OK_FINISH)
+        elog(ERROR, "could not leave SPI");
+    AtEOXact_GUC(true, session->guc_level);
+    SetUserIdAndSecContext(session->caller, session->saved_security_context);
+}

@@ -1,0 +1,28 @@
+/*
+ * session.h - acting as the programme's owner.
+ *
+ * mbr_enter() notes the caller, switches to the owner of the programme's tables, pins search_path and opens
+ * SPI; mbr_leave() undoes it. No statement touches the programme's tables outside. The switch never spans a
+ * transaction boundary; on an error the (sub)transaction's abort restores user and settings.
+ */
+#ifndef MBR_STORE_SESSION_H
+#define MBR_STORE_SESSION_H
+
+#include "postgres.h"
+
+typedef struct MbrSession {
+    Oid caller; /* who called, before the switch */
+    Oid owner;
+    bool read_only; /* statements use the caller's snapshot and write nothing */
+    MemoryContext context; /* the caller's memory: outlives mbr_leave() */
+    int guc_level;
+    int saved_security_context;
+} MbrSession;
+
+extern void mbr_enter(MbrSession *session, bool read_only);
+extern void mbr_leave(MbrSession *session);
+
+/* The role that owns the programme's tables; refuses a missing programme and a superuser. */
+extern Oid mbr_program_owner(void);
+
+#endif

@@ -1,0 +1,50 @@
+/* tier.c - a member's tier: the row in force and the history, which never overlaps. */
+#include "postgres.h"
+
+#include "store/plan.h"
+#include "store/tier.h"
+#include "util/calendar.h"
+
+int64
+mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since)
+{
+    DateADT last_day;
+
+    if (tier->validity_months == 0)
+        return MBR_NEVER;
+    last_day = mbr_add_months(mbr_day_of(since, config->zone), tier->validity_months);
+    return mbr_day_start(last_day + 1, config->zone);
+}
+
+void
+mbr_tier_history_open(MbrSession *session, int64 member_id, int tier_id, int64 since, const char *cause,
+                      int64 journal_no)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int4(&args, tier_id);
+    mbr_arg_time(&args, since);
+    mbr_arg_text(&args, cause);
+    mbr_arg_int8(&args, journal_no);
+    (void)mbr_plan_run(session, MBR_PLAN_OPEN_TIER_HISTORY, &args);
+}
+
+void
+mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    MbrArgs close = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, work->member.member_id);
+    mbr_arg_int4(&args, work->new_tier->tier_id);
+    mbr_arg_time(&args, work->posted_at);
+    mbr_arg_time(&args, mbr_tier_end(load->config, work->new_tier, work->posted_at));
+    mbr_arg_time(&args, work->tier_locked_until);
+    (void)mbr_plan_run(session, MBR_PLAN_UPDATE_TIER, &args);
+    mbr_arg_int8(&close, work->member.member_id);
+    mbr_arg_time(&close, work->posted_at);
+    (void)mbr_plan_run(session, MBR_PLAN_CLOSE_TIER_HISTORY, &close);
+    mbr_tier_history_open(session, work->member.member_id, work->new_tier->tier_id, work->posted_at,
+                          work->tier_by_hand ? "manual" : "upgrade", work->tier_journal_no);
+}

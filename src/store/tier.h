@@ -1,0 +1,17 @@
+/* tier.h - writing a member's tier and its history. */
+#ifndef MBR_STORE_TIER_H
+#define MBR_STORE_TIER_H
+
+#include "store/load.h"
+
+/* Writes work->new_tier: the member's tier from posted_at on, its end by the tier's validity, its history. */
+extern void mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work);
+
+/* The first instant after a tier's validity when it begins at a moment; MBR_NEVER = without end. */
+extern int64 mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since);
+
+/* The history's first row of a new member. */
+extern void mbr_tier_history_open(MbrSession *session, int64 member_id, int tier_id, int64 since, const char *cause,
+                                  int64 journal_no);
+
+#endif

@@ -1,0 +1,48 @@
+/* calendar.c - local days by PostgreSQL's own time zone code. */
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "miscadmin.h"
+#include "utils/datetime.h"
+
+#include "util/calendar.h"
+
+DateADT
+mbr_day_of(TimestampTz moment, pg_tz *zone)
+{
+    struct pg_tm tm;
+    fsec_t fsec;
+    int tz;
+    const char *tzn;
+
+    if (timestamp2tm(moment, &tz, &tm, &fsec, &tzn, zone) != 0)
+        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+    return date2j(tm.tm_year, tm.tm_mon, tm.tm_mday) - POSTGRES_EPOCH_JDATE;
+}
+
+TimestampTz
+mbr_day_start(DateADT day, pg_tz *zone)
+{
+    struct pg_tm tm = {0};
+    TimestampTz start;
+    int tz;
+
+    j2date(day + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
+    tz = DetermineTimeZoneOffset(&tm, zone);
+    if (tm2timestamp(&tm, 0, &tz, &start) != 0)
+        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+    return start;
+}
+
+DateADT
+mbr_add_months(DateADT day, int months)
+{
+    int year, month, mday, last;
+
+    j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+    months += year * 12 + (month - 1);
+    year = months / 12;
+    month = months % 12 + 1;
+    last = day_tab[isleap(year)][month - 1];
+    return date2j(year, month, Min(mday, last)) - POSTGRES_EPOCH_JDATE;
+}

@@ -1,0 +1,21 @@
+/* calendar.h - days and months of the programme's time zone. */
+#ifndef MBR_UTIL_CALENDAR_H
+#define MBR_UTIL_CALENDAR_H
+
+#include "postgres.h"
+
+#include "pgtime.h"
+#include "utils/date.h"
+#include "utils/timestamp.h"
+
+/* The local date of a moment. */
+extern DateADT mbr_day_of(TimestampTz moment, pg_tz *zone);
+/*
+ * The moment a local day begins. Where midnight is skipped it is the moment after the gap, where it comes
+ * twice the later one: as timestamp AT TIME ZONE reads it.
+ */
+extern TimestampTz mbr_day_start(DateADT day, pg_tz *zone);
+/* The same day some months later or earlier, clamped to the end of the month. */
+extern DateADT mbr_add_months(DateADT day, int months);
+
+#endif
