@@ -5,7 +5,7 @@ CREATE FUNCTION membership.statement(
 RETURNS SETOF membership.statement_line
 LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_statement';
 COMMENT ON FUNCTION membership.statement IS
-'A page of a member''s points statement, newest first: at most max_rows (1 to 10000) entries with numbers below before_entry_no (NULL = from the newest), and the events that moved no points between them, which are not counted. Next page: before_entry_no = the smallest entry_no shown. Errors: 22023 bad argument, MB002 unknown member.';
+'A page of a member''s points statement, newest first: at most max_rows (1 to 10000) entries with numbers below before_entry_no (NULL = from the newest), and the events that moved no points between them, which are not counted. Next page: before_entry_no = the smallest entry_no shown. An unknown member has no lines. Errors: 22004, 22023 bad argument.';
 
 CREATE FUNCTION membership.balance_at(member_id bigint, at timestamptz, known_at timestamptz DEFAULT 'infinity')
 RETURNS bigint

@@ -1,4 +1,5 @@
-/* accrue.c - accrue_points and preview_accrual: one road, of which a preview walks the part without writes. */
+/* accrue.c - accrue_points and preview_accrual: one road, of which a preview walks the part without writes.
+ */
 #include "postgres.h"
 
 #include "fmgr.h"
@@ -111,11 +112,13 @@ accrue(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args
     int64 journal_no;
 
     begin(session, args, &load, &work);
-    if (mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref, &receipt))
+    if (mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref,
+                                &receipt))
         return result_by_external_ref(fcinfo, session, args, &load, &receipt);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_claim_receipt(session, args->merchant_id, args->order_ref, args->member_id, journal_no, hash, &receipt)) {
+    if (!mbr_claim_receipt(session, args->merchant_id, args->order_ref, args->member_id, journal_no, hash,
+                           &receipt)) {
         if (receipt.member_id == args->member_id && receipt.payload_hash != hash)
             mbr_raise_other_content("order_ref", args->order_ref);
         return first_result(fcinfo, session, args, &load, &receipt);

@@ -9,8 +9,9 @@ void
 mbr_require(FunctionCallInfo fcinfo, int arg, const char *name)
 {
     if (PG_ARGISNULL(arg))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name),
-                        errdetail("The call needs a value for %s.", name), errhint("Pass a value for %s.", name)));
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be null", name),
+                 errdetail("The call needs a value for %s.", name), errhint("Pass a value for %s.", name)));
 }
 
 int64
@@ -90,9 +91,10 @@ get_json(FunctionCallInfo fcinfo, int arg, const char *name, bool array)
                         errdetail("It is another kind of JSON value."),
                         errhint("Pass %s.", array ? "[{...}, ...]" : "{\"name\": value, ...}")));
     if (VARSIZE(value) > MBR_MAX_JSON)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("%s is too large", name),
-                        errdetail("It has %d bytes; at most %d are allowed.", (int)VARSIZE(value), MBR_MAX_JSON),
-                        errhint("Pass less.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("%s is too large", name),
+                 errdetail("It has %d bytes; at most %d are allowed.", (int)VARSIZE(value), MBR_MAX_JSON),
+                 errhint("Pass less.")));
     return value;
 }
 
@@ -132,10 +134,10 @@ mbr_get_points(FunctionCallInfo fcinfo, int arg, bool is_signed)
     int64 points = mbr_get_int8(fcinfo, arg, "points");
 
     if (points == 0 || (points < 0 && !is_signed))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("points must not be " INT64_FORMAT, points),
-                        errdetail(is_signed ? "An adjustment changes the balance." : "A grant has 1 point or more."),
-                        errhint("Pass a number of points %s.", is_signed ? "above or below 0" : "above 0")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("points must not be " INT64_FORMAT, points),
+                 errdetail(is_signed ? "An adjustment changes the balance." : "A grant has 1 point or more."),
+                 errhint("Pass a number of points %s.", is_signed ? "above or below 0" : "above 0")));
     if (points > MBR_MAX_POINTS || points < -MBR_MAX_POINTS)
         ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
                         errmsg("points are out of range: " INT64_FORMAT, points),

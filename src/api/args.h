@@ -11,8 +11,8 @@
 
 #include "engine/work.h"
 
-#define MBR_MAX_REF 200  /* bytes of an order_ref, ref or identity */
-#define MBR_MAX_WORD 60  /* bytes of a channel, source or tag */
+#define MBR_MAX_REF 200   /* bytes of an order_ref, ref or identity */
+#define MBR_MAX_WORD 60   /* bytes of a channel, source or tag */
 #define MBR_MAX_NOTE 1000 /* bytes of a reason */
 #define MBR_MAX_JSON 65536
 

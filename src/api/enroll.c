@@ -74,9 +74,9 @@ find_referrer(MbrSession *session, Enrolment *call)
         return;
     code = mbr_identity_normalize(MBR_KIND_REFERRAL, call->referral_code, NULL);
     if (!find(session, MBR_KIND_REFERRAL, code, &call->referrer_id))
-        ereport(ERROR, (errcode(MBR_ERR_NO_REFERRAL), errmsg("referral code \"%s\" is not known", code),
-                        errdetail("No member has this code."),
-                        errhint("Check the code, or enrol without it.")));
+        ereport(ERROR,
+                (errcode(MBR_ERR_NO_REFERRAL), errmsg("referral code \"%s\" is not known", code),
+                 errdetail("No member has this code."), errhint("Check the code, or enrol without it.")));
 }
 
 static void
@@ -110,17 +110,15 @@ post_enrolment(MbrSession *session, const Enrolment *call, const MbrConfig *conf
     MbrJournal journal;
     MbrWork work = {.occurred_at = call->at, .posted_at = call->at, .journals = &journal, .max_journals = 1};
 
-    work.member = (MbrMember){.member_id = call->member_id,
-                              .next_journal_no = 1,
-                              .next_entry_no = 1,
-                              .next_expiry = MBR_NEVER};
+    work.member = (MbrMember){
+        .member_id = call->member_id, .next_journal_no = 1, .next_entry_no = 1, .next_expiry = MBR_NEVER};
     mbr_journal_close(&work, mbr_journal_open(&work, MBR_VERB_ENROLMENT, call->at));
     mbr_apply(session, &load, &work);
 }
 
 /*
- * The identity is claimed before the member is made: of two who enrol the same phone at once, the second waits
- * here and then finds the first one's member.
+ * The identity is claimed before the member is made: of two who enrol the same phone at once, the second
+ * waits here and then finds the first one's member.
  */
 static void
 enroll(MbrSession *session, Enrolment *call)
@@ -136,9 +134,10 @@ enroll(MbrSession *session, Enrolment *call)
     call->member_id = next_member_id(session);
     if (!claim(session, call->kind, call->value, call->member_id)) {
         if (!find(session, call->kind, call->value, &call->member_id))
-            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                            errmsg("the identity was claimed and released by another transaction"),
-                            errdetail("It is of kind \"%s\".", call->kind), errhint("Retry the transaction.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                     errmsg("the identity was claimed and released by another transaction"),
+                     errdetail("It is of kind \"%s\".", call->kind), errhint("Retry the transaction.")));
         return;
     }
     insert_member(session, call, tier_id);
@@ -186,10 +185,11 @@ membership_enroll_member(PG_FUNCTION_ARGS)
     call.attributes = mbr_get_json_object(fcinfo, 6, "attributes");
     call.at = mbr_get_time(fcinfo, 7, "at");
     if (strcmp(call.kind, MBR_KIND_REFERRAL) == 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("a member cannot be enrolled by a referral code"),
-                        errdetail("A referral code is given at enrolment."),
-                        errhint("Pass an identity such as a phone, and the inviter's code as referral_code.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("a member cannot be enrolled by a referral code"),
+                 errdetail("A referral code is given at enrolment."),
+                 errhint("Pass an identity such as a phone, and the inviter's code as referral_code.")));
     mbr_enter(&session, false);
     enroll(&session, &call);
     result = enrolment_row(fcinfo, &session, &call);

@@ -7,8 +7,10 @@
 #include "store/load.h"
 
 /* Enters, locks and loads a member for a change now; a closed one is refused unless allowed. */
-extern void mbr_change_begin(MbrSession *session, int64 member_id, bool closed_too, MbrLoad *load, MbrWork *work);
+extern void
+mbr_change_begin(MbrSession *session, int64 member_id, bool closed_too, MbrLoad *load, MbrWork *work);
 /* Posts the change as an event without points. */
-extern void mbr_change_post(MbrSession *session, MbrLoad *load, MbrWork *work, MbrVerb verb, const char *reason);
+extern void
+mbr_change_post(MbrSession *session, MbrLoad *load, MbrWork *work, MbrVerb verb, const char *reason);
 
 #endif

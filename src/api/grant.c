@@ -52,9 +52,10 @@ expiry_of(const HandPosting *call, const MbrLoad *load, const MbrWork *work)
     if (call->expires_at == MBR_NEVER)
         return mbr_points_expire_at(load->config, load->day, work->posted_at);
     if (call->expires_at <= work->posted_at)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at lies in the past"),
-                        errdetail("Points posted at %s would be dead at once.", timestamptz_to_str(work->posted_at)),
-                        errhint("Pass a later expires_at, or leave it out.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at lies in the past"),
+                 errdetail("Points posted at %s would be dead at once.", timestamptz_to_str(work->posted_at)),
+                 errhint("Pass a later expires_at, or leave it out.")));
     return call->expires_at;
 }
 

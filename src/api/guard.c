@@ -23,9 +23,10 @@ need_trigger(FunctionCallInfo fcinfo, bool row)
 
     if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
         (row ? !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) : TRIGGER_FIRED_FOR_ROW(trigger->tg_event)))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("this function is a BEFORE trigger of the programme's tables"),
-                        errdetail("It was called in another way."), errhint("Leave it to create_program().")));
+        ereport(ERROR,
+                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                 errmsg("this function is a BEFORE trigger of the programme's tables"),
+                 errdetail("It was called in another way."), errhint("Leave it to create_program().")));
     return trigger;
 }
 
@@ -68,11 +69,13 @@ membership_guard_config(PG_FUNCTION_ARGS)
 
     if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
         ereport(ERROR, (errcode(MBR_ERR_CONFIG_KEPT), errmsg("rows of \"%s\" are never deleted", table),
-                        errdetail("The ledger refers to them."), errhint("Give the row an end date instead, where it has one.")));
+                        errdetail("The ledger refers to them."),
+                        errhint("Give the row an end date instead, where it has one.")));
     for (int i = 0; i < trigger->tg_trigger->tgnargs; i++)
         if (!unchanged(trigger, trigger->tg_trigger->tgargs[i]))
             ereport(ERROR, (errcode(MBR_ERR_CONFIG_KEPT),
-                            errmsg("column \"%s\" of \"%s\" cannot be changed", trigger->tg_trigger->tgargs[i], table),
+                            errmsg("column \"%s\" of \"%s\" cannot be changed",
+                                   trigger->tg_trigger->tgargs[i], table),
                             errdetail("The ledger was written under the present value."),
                             errhint("Insert a new row instead, where the table has several.")));
     return PointerGetDatum(trigger->tg_newtuple);
@@ -94,7 +97,8 @@ membership_config_version(PG_FUNCTION_ARGS)
     (void)mbr_plan_run(&session, MBR_PLAN_NEXT_CONFIG_VERSION, &args);
     version = Int64GetDatum(mbr_col_int8(0, 1, 0));
     mbr_leave(&session);
-    return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_newtuple, desc, 1, &attno, &version, &isnull));
+    return PointerGetDatum(
+        heap_modify_tuple_by_cols(trigger->tg_newtuple, desc, 1, &attno, &version, &isnull));
 }
 
 Datum

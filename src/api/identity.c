@@ -50,10 +50,10 @@ static void
 refuse_referral(const char *kind)
 {
     if (strcmp(kind, MBR_KIND_REFERRAL) == 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("identities of kind \"%s\" cannot be changed", kind),
-                        errdetail("A referral code is given once, at enrolment."),
-                        errhint("Use another kind.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("identities of kind \"%s\" cannot be changed", kind),
+                 errdetail("A referral code is given once, at enrolment."), errhint("Use another kind.")));
 }
 
 static void
@@ -145,7 +145,6 @@ membership_replace_identity(PG_FUNCTION_ARGS)
     char *old_value = mbr_get_text(fcinfo, 2, "old_value", MBR_MAX_REF);
     char *new_value = mbr_get_text(fcinfo, 3, "new_value", MBR_MAX_REF);
     char *reason = mbr_get_text(fcinfo, 4, "reason", MBR_MAX_NOTE);
-    bool released, claimed;
     MbrSession session;
     MbrLoad load;
     MbrWork work;
@@ -155,13 +154,15 @@ membership_replace_identity(PG_FUNCTION_ARGS)
     old_value = mbr_identity_normalize(kind, old_value, load.config->phone_country);
     new_value = mbr_identity_normalize(kind, new_value, load.config->phone_country);
     if (strcmp(old_value, new_value) != 0) {
-        released = release_identity(&session, kind, old_value, member_id);
-        claimed = claim_identity(&session, kind, new_value, member_id);
+        bool released = release_identity(&session, kind, old_value, member_id);
+        bool claimed = claim_identity(&session, kind, new_value, member_id);
+
         if (claimed && !released)
-            ereport(ERROR, (errcode(MBR_ERR_NO_IDENTITY),
-                            errmsg("member " INT64_FORMAT " has no such identity of kind \"%s\"", member_id, kind),
-                            errdetail("The old value was not found."),
-                            errhint("Use add_identity to give a further identity.")));
+            ereport(ERROR,
+                    (errcode(MBR_ERR_NO_IDENTITY),
+                     errmsg("member " INT64_FORMAT " has no such identity of kind \"%s\"", member_id, kind),
+                     errdetail("The old value was not found."),
+                     errhint("Use add_identity to give a further identity.")));
         if (claimed || released)
             mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
     }

@@ -53,7 +53,8 @@ check_tags(ArrayType *tags)
     deconstruct_array(tags, TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, &n);
     if (n > MAX_TAGS)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("too many tags"),
-                        errdetail("There are %d; a member has at most %d.", n, MAX_TAGS), errhint("Pass fewer tags.")));
+                        errdetail("There are %d; a member has at most %d.", n, MAX_TAGS),
+                        errhint("Pass fewer tags.")));
     for (int i = 0; i < n; i++) {
         if (nulls[i])
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a tag must not be null"),
@@ -85,9 +86,10 @@ static MbrMemberStatus
 parse_status(const char *status)
 {
     if (strcmp(status, "active") != 0 && strcmp(status, "frozen") != 0 && strcmp(status, "closed") != 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("status \"%s\" is not known", status),
-                        errdetail("A member is active, frozen or closed."),
-                        errhint("Pass active, frozen or closed.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("status \"%s\" is not known", status),
+                 errdetail("A member is active, frozen or closed."),
+                 errhint("Pass active, frozen or closed.")));
     return mbr_member_status_of(status);
 }
 

@@ -14,18 +14,8 @@
 
 #define MAX_LINES 1000
 
-static void
-check_day_open(const MbrMerchant *merchant, DateADT day)
-{
-    if (day < merchant->opened_on || day >= merchant->ended_on)
-        ereport(ERROR, (errcode(MBR_ERR_NO_MERCHANT),
-                        errmsg("merchant %d is not open on the day of the purchase", merchant->merchant_id),
-                        errdetail("Its opened_on or ended_on excludes that programme day."),
-                        errhint("Check occurred_at and the merchant's row.")));
-}
-
 const MbrMerchant *
-mbr_need_merchant(const MbrConfig *config, int merchant_id, DateADT day)
+mbr_need_merchant(const MbrConfig *config, int merchant_id)
 {
     const MbrMerchant *merchant = mbr_config_merchant(config, merchant_id);
 
@@ -33,12 +23,25 @@ mbr_need_merchant(const MbrConfig *config, int merchant_id, DateADT day)
         ereport(ERROR, (errcode(MBR_ERR_NO_MERCHANT), errmsg("merchant %d does not exist", merchant_id),
                         errdetail("Table membership.merchant has no such row."),
                         errhint("Insert the merchant first, or check merchant_id.")));
-    check_day_open(merchant, day);
     return merchant;
 }
 
-int64
-mbr_points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT day, int64 posted_at)
+static const MbrMerchant *
+need_open_merchant(const MbrConfig *config, int merchant_id, DateADT day)
+{
+    const MbrMerchant *merchant = mbr_need_merchant(config, merchant_id);
+
+    if (day < merchant->opened_on || day >= merchant->ended_on)
+        ereport(ERROR, (errcode(MBR_ERR_NO_MERCHANT),
+                        errmsg("merchant %d is not open on the day of the purchase", merchant->merchant_id),
+                        errdetail("Its opened_on or ended_on excludes that programme day."),
+                        errhint("Check occurred_at and the merchant's row.")));
+    return merchant;
+}
+
+/* When points of a purchase on a day become active: at once, or at the start of a later day. */
+static int64
+points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT day, int64 posted_at)
 {
     int days = merchant->pending_days >= 0 ? merchant->pending_days : config->pending_days;
 
@@ -55,6 +58,17 @@ mbr_points_expire_at(const MbrConfig *config, DateADT day, int64 active_at)
         return MBR_NEVER;
     end = mbr_day_start(mbr_add_months(day, config->valid_months) + 1, config->zone);
     return Max(end, active_at);
+}
+
+void
+mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant, MbrLine *line)
+{
+    MbrTerms *terms = palloc(sizeof(MbrTerms));
+
+    *terms = mbr_merchant_terms(merchant, load->day);
+    line->terms = terms;
+    line->active_at = points_active_at(load->config, merchant, load->day, work->posted_at);
+    line->expires_at = mbr_points_expire_at(load->config, load->day, line->active_at);
 }
 
 int64
@@ -104,27 +118,16 @@ parse_amount(Numeric value, int digits, const char *what)
     return amount;
 }
 
-/* One line of the purchase: its merchant's terms on the day, and the life of its points. */
 static void
-prepare_line(const MbrLoad *load, const MbrWork *work, MbrLine *line, int merchant_id)
-{
-    const MbrMerchant *merchant = mbr_need_merchant(load->config, merchant_id, load->day);
-    MbrTerms *terms = palloc(sizeof(MbrTerms));
-
-    *terms = mbr_merchant_terms(merchant, load->day);
-    line->terms = terms;
-    line->active_at = mbr_points_active_at(load->config, merchant, load->day, work->posted_at);
-    line->expires_at = mbr_points_expire_at(load->config, load->day, line->active_at);
-}
-
-static void
-prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase)
+prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
+                    MbrPurchase *purchase)
 {
     int64 sum = 0;
 
     for (int i = 0; i < args->nlines; i++) {
         const MbrLineArg *arg = &args->lines[i];
         MbrLine *line = &purchase->lines[i];
+        int merchant_id;
 
         *line = (MbrLine){.line_no = arg->line_no > 0 ? arg->line_no : i + 1,
                           .amount = parse_amount(arg->amount, load->config->digits, "line amount"),
@@ -133,14 +136,16 @@ prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrW
                           .brand = arg->brand,
                           .sku = arg->sku,
                           .quantity = arg->quantity};
-        prepare_line(load, work, line, arg->merchant_id != 0 ? arg->merchant_id : args->merchant_id);
+        merchant_id = arg->merchant_id != 0 ? arg->merchant_id : args->merchant_id;
+        mbr_line_prepare(load, work, need_open_merchant(load->config, merchant_id, load->day), line);
         sum += line->amount;
     }
     qsort(purchase->lines, args->nlines, sizeof(MbrLine), compare_lines);
     for (int i = 1; i < args->nlines; i++)
         if (purchase->lines[i].line_no == purchase->lines[i - 1].line_no)
-            refuse_amount(psprintf("line_no %d comes twice", purchase->lines[i].line_no),
-                          "Lines of an order have numbers of their own; without line_no a line has its position.");
+            refuse_amount(
+                psprintf("line_no %d comes twice", purchase->lines[i].line_no),
+                "Lines of an order have numbers of their own; without line_no a line has its position.");
     if (sum != purchase->amount)
         refuse_amount(psprintf("amount %s is not the sum of its lines",
                                mbr_money_text(purchase->amount, load->config->digits)),
@@ -157,16 +162,18 @@ check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config, int64 amount
         return;
     tendered = parse_amount(args->tendered, config->digits, "tender amount");
     if (tendered > amount)
-        refuse_amount(psprintf("tenders add up to %s, more than the amount", mbr_money_text(tendered, config->digits)),
-                      psprintf("The amount is %s.", mbr_money_text(amount, config->digits)));
+        refuse_amount(
+            psprintf("tenders add up to %s, more than the amount", mbr_money_text(tendered, config->digits)),
+            psprintf("The amount is %s.", mbr_money_text(amount, config->digits)));
 }
 
 void
-mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase,
-                     MbrScratch *scratch)
+mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
+                     MbrPurchase *purchase, MbrScratch *scratch)
 {
     const MbrConfig *config = load->config;
     int nlines = Max(args->nlines, 1);
+    const MbrMerchant *merchant;
 
     *purchase = (MbrPurchase){.merchant_id = args->merchant_id,
                               .order_ref = args->order_ref,
@@ -184,12 +191,12 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
     if (purchase->tier == NULL)
         elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);
     purchase->late = mbr_day_of(work->posted_at, config->zone) - load->day > config->claim_days;
-    (void)mbr_need_merchant(config, args->merchant_id, load->day);
+    merchant = need_open_merchant(config, args->merchant_id, load->day);
     if (args->nlines > 0) {
         prepare_given_lines(args, load, work, purchase);
     } else {
         purchase->lines[0] = (MbrLine){.line_no = 1, .amount = purchase->amount, .eligible = true};
-        prepare_line(load, work, &purchase->lines[0], args->merchant_id);
+        mbr_line_prepare(load, work, merchant, &purchase->lines[0]);
     }
     check_tenders(args, config, purchase->amount);
     scratch->weights = palloc(sizeof(MbrWide) * nlines);
@@ -202,17 +209,19 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
 static void
 refuse_key(const char *what, const char *key)
 {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has an unknown key \"%.60s\"", what, key),
-                    errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
-                    errhint("See the argument's description for the keys it knows.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has an unknown key \"%.60s\"", what, key),
+             errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
+             errhint("See the argument's description for the keys it knows.")));
 }
 
 static void
 refuse_value(const char *what, const char *key, const char *expected)
 {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" of %s must be %s", key, what, expected),
-                    errdetail("It has another kind of value, or none."),
-                    errhint("Correct \"%s\", or leave it out where it is optional.", key)));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" of %s must be %s", key, what, expected),
+             errdetail("It has another kind of value, or none."),
+             errhint("Correct \"%s\", or leave it out where it is optional.", key)));
 }
 
 static char *
@@ -323,7 +332,8 @@ mbr_parse_lines(MbrPurchaseArgs *args)
         return;
     args->nlines = JB_ROOT_COUNT(args->lines_json);
     if (args->nlines < 1 || args->nlines > MAX_LINES)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("an order cannot have %d lines", args->nlines),
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("an order cannot have %d lines", args->nlines),
                         errdetail("It has 1 to %d lines.", MAX_LINES),
                         errhint("Leave lines out for an order that is one line.")));
     args->lines = palloc0(sizeof(MbrLineArg) * args->nlines);

@@ -53,10 +53,12 @@ extern int64 mbr_purchase_hash(const MbrPurchaseArgs *args);
 extern void mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
                                  MbrPurchase *purchase, MbrScratch *scratch);
 
-/* When points of a purchase on a day at a merchant become active, and when they die. */
-extern int64 mbr_points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT day, int64 posted_at);
+/* When points earned on a day die: never before they are active. */
 extern int64 mbr_points_expire_at(const MbrConfig *config, DateADT day, int64 active_at);
 
-extern const MbrMerchant *mbr_need_merchant(const MbrConfig *config, int merchant_id, DateADT day);
+extern const MbrMerchant *mbr_need_merchant(const MbrConfig *config, int merchant_id);
+/* Gives a line the terms of its merchant on the day of purchase, and the life of its points. */
+extern void
+mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant, MbrLine *line);
 
 #endif

@@ -87,9 +87,10 @@ membership_balance_at(PG_FUNCTION_ARGS)
     mbr_arg_datum(&args, PG_GETARG_DATUM(2), false);
     mbr_enter(&session, true);
     if (mbr_plan_run(&session, MBR_PLAN_BALANCE_AT, &args) == 0)
-        ereport(ERROR, (errcode(MBR_ERR_NO_MEMBER), errmsg("member " INT64_FORMAT " does not exist", member_id),
-                        errdetail("No member was enrolled under this number."),
-                        errhint("Look the member up with find_member(kind, value).")));
+        ereport(ERROR,
+                (errcode(MBR_ERR_NO_MEMBER), errmsg("member " INT64_FORMAT " does not exist", member_id),
+                 errdetail("No member was enrolled under this number."),
+                 errhint("Look the member up with find_member(kind, value).")));
     balance = mbr_col_int8(0, 1, 0);
     mbr_leave(&session);
     PG_RETURN_INT64(balance);

@@ -32,7 +32,8 @@ explanation(const MbrConfig *config, const MbrPurchase *purchase)
     initStringInfo(&json);
     appendStringInfo(&json, "{\"basis\":%s,\"base_rate\":%s,\"rounding\":\"%s\",\"tier\":",
                      mbr_money_text(purchase->basis, config->digits),
-                     mbr_rate_text(purchase->base_rate, MBR_RATE_DIGITS), mbr_rounding_name(purchase->rounding));
+                     mbr_rate_text(purchase->base_rate, MBR_RATE_DIGITS),
+                     mbr_rounding_name(purchase->rounding));
     escape_json(&json, purchase->tier->code);
     appendStringInfo(&json, ",\"tier_multiplier\":%s",
                      mbr_rate_text(purchase->tier->multiplier, MBR_MULTIPLIER_DIGITS));
@@ -43,8 +44,8 @@ explanation(const MbrConfig *config, const MbrPurchase *purchase)
 }
 
 Datum
-mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrPurchase *purchase, int64 journal_no,
-                int64 balance, bool duplicate)
+mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrPurchase *purchase,
+                int64 journal_no, int64 balance, bool duplicate)
 {
     const char *reason = mbr_reason_name(purchase->reason_code);
     Datum values[14];
@@ -91,20 +92,23 @@ mbr_raise_refusal(const MbrWork *work)
         case MBR_OK:
             return;
         case MBR_REFUSED_INSUFFICIENT:
-            ereport(ERROR, (errcode(MBR_ERR_INSUFFICIENT),
-                            errmsg("member " INT64_FORMAT " has not enough points", member_id),
-                            errdetail(INT64_FORMAT " points are available.", work->available),
-                            errhint("Take at most the available points; pending and held ones do not count.")));
+            ereport(ERROR,
+                    (errcode(MBR_ERR_INSUFFICIENT),
+                     errmsg("member " INT64_FORMAT " has not enough points", member_id),
+                     errdetail(INT64_FORMAT " points are available.", work->available),
+                     errhint("Take at most the available points; pending and held ones do not count.")));
             break;
         case MBR_REFUSED_CLOSED:
-            ereport(ERROR, (errcode(MBR_ERR_MEMBER_CLOSED), errmsg("member " INT64_FORMAT " is closed", member_id),
-                            errdetail("A closed member takes part in nothing but refunds and expiry."),
-                            errhint("Enrol the person anew.")));
+            ereport(ERROR,
+                    (errcode(MBR_ERR_MEMBER_CLOSED), errmsg("member " INT64_FORMAT " is closed", member_id),
+                     errdetail("A closed member takes part in nothing but refunds and expiry."),
+                     errhint("Enrol the person anew.")));
             break;
         case MBR_REFUSED_OVERFLOW:
             ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
                             errmsg("points of member " INT64_FORMAT " would be out of range", member_id),
-                            errdetail("Awards and balances are at most " INT64_FORMAT " points.", (int64)MBR_MAX_POINTS),
+                            errdetail("Awards and balances are at most " INT64_FORMAT " points.",
+                                      (int64)MBR_MAX_POINTS),
                             errhint("Check the amount and the rates.")));
             break;
         case MBR_REFUSED_NO_ROOM:
@@ -119,7 +123,8 @@ mbr_raise_refusal(const MbrWork *work)
 void
 mbr_raise_other_content(const char *what, const char *ref)
 {
-    ereport(ERROR, (errcode(MBR_ERR_OTHER_CONTENT), errmsg("%s \"%s\" was used before with other content", what, ref),
+    ereport(ERROR, (errcode(MBR_ERR_OTHER_CONTENT),
+                    errmsg("%s \"%s\" was used before with other content", what, ref),
                     errdetail("The first call with it had other arguments and stands."),
                     errhint("Repeat a call with the same arguments, or use a new %s.", what)));
 }

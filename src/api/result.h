@@ -14,7 +14,8 @@ extern Datum mbr_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls)
 /* An accrual row; journal_no 0 = none (a preview). */
 extern Datum mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrPurchase *purchase,
                              int64 journal_no, int64 balance, bool duplicate);
-extern Datum mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 balance, bool duplicate);
+extern Datum
+mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 balance, bool duplicate);
 
 /* Raises what the engine refused; returns when it did not. */
 extern void mbr_raise_refusal(const MbrWork *work);

@@ -35,11 +35,12 @@ read_lines(MbrSession *session, const Review *review, int digits, MbrPurchase *p
     mbr_arg_int8(&args, review->journal_no);
     purchase->nlines = (int)mbr_plan_run(session, MBR_PLAN_LOAD_LINES, &args);
     if (purchase->nlines == 0)
-        ereport(ERROR, (errcode(MBR_ERR_NO_REVIEW),
-                        errmsg("member " INT64_FORMAT " has no purchase under review with journal_no " INT64_FORMAT,
-                               review->member_id, review->journal_no),
-                        errdetail("There is no such event, or its status is not review."),
-                        errhint("Take journal_no from the result of accrue_points.")));
+        ereport(ERROR,
+                (errcode(MBR_ERR_NO_REVIEW),
+                 errmsg("member " INT64_FORMAT " has no purchase under review with journal_no " INT64_FORMAT,
+                        review->member_id, review->journal_no),
+                 errdetail("There is no such event, or its status is not review."),
+                 errhint("Take journal_no from the result of accrue_points.")));
     purchase->lines = palloc0(sizeof(MbrLine) * purchase->nlines);
     *merchants = palloc(sizeof(int) * purchase->nlines);
     for (int i = 0; i < purchase->nlines; i++) {
@@ -48,22 +49,6 @@ read_lines(MbrSession *session, const Review *review, int digits, MbrPurchase *p
                                        .basis = mbr_col_money(i, 4, digits),
                                        .points = mbr_col_int8(i, 5, 0)};
         (*merchants)[i] = mbr_col_int4(i, 2, 0);
-    }
-}
-
-/* Terms and expiry are those of the purchase's day; what is pending counts from that day too. */
-static void
-prepare_lines(const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase, const int *merchants)
-{
-    for (int i = 0; i < purchase->nlines; i++) {
-        const MbrMerchant *merchant = mbr_need_merchant(load->config, merchants[i], load->day);
-        MbrTerms *terms = palloc(sizeof(MbrTerms));
-        MbrLine *line = &purchase->lines[i];
-
-        *terms = mbr_merchant_terms(merchant, load->day);
-        line->terms = terms;
-        line->active_at = mbr_points_active_at(load->config, merchant, load->day, work->posted_at);
-        line->expires_at = mbr_points_expire_at(load->config, load->day, line->active_at);
     }
 }
 
@@ -126,7 +111,8 @@ decide_review(MbrSession *session, const Review *review)
         event.purchase.lines = lines.lines;
         event.purchase.nlines = lines.nlines;
         event.purchase.window_basis = load.window_basis;
-        prepare_lines(&load, &work, &event.purchase, merchants);
+        for (int i = 0; i < lines.nlines; i++)
+            mbr_line_prepare(&load, &work, mbr_need_merchant(load.config, merchants[i]), &lines.lines[i]);
         mbr_approve(&work, &event.purchase, review->journal_no, review->reason);
     } else {
         post_rejection(&work, review);
@@ -146,8 +132,9 @@ membership_review_accrual(PG_FUNCTION_ARGS)
     review.reason = mbr_get_text(fcinfo, 3, "reason", MBR_MAX_NOTE);
     review.approve = strcmp(decision, "approve") == 0;
     if (!review.approve && strcmp(decision, "reject") != 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("decision \"%s\" is not known", decision),
-                        errdetail("A review ends with approve or reject."), errhint("Pass approve or reject.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("decision \"%s\" is not known", decision),
+                 errdetail("A review ends with approve or reject."), errhint("Pass approve or reject.")));
     mbr_enter(&session, false);
     decide_review(&session, &review);
     mbr_leave(&session);

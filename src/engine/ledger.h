@@ -17,8 +17,8 @@ extern bool mbr_settle_needed(const MbrMember *member, int64_t posted_at);
 extern void mbr_settle(MbrWork *work);
 
 /* Opens a lot in the open journal row, and pays debt from it if it is active. */
-extern void mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at,
-                       int64_t expires_at);
+extern void
+mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at, int64_t expires_at);
 /* Takes points, earliest expiry first; what exceeds the available points is refused or becomes debt. */
 extern void mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt);
 

@@ -16,8 +16,7 @@ mbr_round_div(MbrWide value, MbrWide divisor, MbrRounding rounding)
 }
 
 void
-mbr_spread(const MbrWide *weights, int n, MbrWide divisor, int64_t total, int64_t *parts,
-           MbrWide *remainders)
+mbr_spread(const MbrWide *weights, int n, MbrWide divisor, int64_t total, int64_t *parts, MbrWide *remainders)
 {
     int64_t left = total;
 

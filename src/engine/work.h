@@ -14,7 +14,7 @@
 
 #define MBR_NEVER INT64_MAX /* of a time: no such moment */
 #define MBR_MAX_POINTS INT64_C(1000000000000000)
-#define MBR_RATE_SCALE 1000000     /* base rate, commission rate, price per point: 6 decimals */
+#define MBR_RATE_SCALE 1000000 /* base rate, commission rate, price per point: 6 decimals */
 #define MBR_RATE_DIGITS 6
 #define MBR_MULTIPLIER_SCALE 10000 /* tier multiplier: 4 decimals */
 #define MBR_MULTIPLIER_DIGITS 4
@@ -32,11 +32,7 @@ typedef enum MbrVerb {
     MBR_VERB_IDENTITY_CHANGE
 } MbrVerb;
 
-typedef enum MbrMemberStatus {
-    MBR_MEMBER_ACTIVE,
-    MBR_MEMBER_FROZEN,
-    MBR_MEMBER_CLOSED
-} MbrMemberStatus;
+typedef enum MbrMemberStatus { MBR_MEMBER_ACTIVE, MBR_MEMBER_FROZEN, MBR_MEMBER_CLOSED } MbrMemberStatus;
 
 typedef enum MbrAccrualStatus {
     MBR_ACCRUAL_POSTED,
@@ -53,17 +49,9 @@ typedef enum MbrReason {
     MBR_REASON_REJECTED
 } MbrReason;
 
-typedef enum MbrRounding {
-    MBR_ROUND_FLOOR,
-    MBR_ROUND_HALF_UP,
-    MBR_ROUND_CEILING
-} MbrRounding;
+typedef enum MbrRounding { MBR_ROUND_FLOOR, MBR_ROUND_HALF_UP, MBR_ROUND_CEILING } MbrRounding;
 
-typedef enum MbrSplitKind {
-    MBR_SPLIT_SALE,
-    MBR_SPLIT_COMMISSION,
-    MBR_SPLIT_POINTS_ISSUED
-} MbrSplitKind;
+typedef enum MbrSplitKind { MBR_SPLIT_SALE, MBR_SPLIT_COMMISSION, MBR_SPLIT_POINTS_ISSUED } MbrSplitKind;
 
 /* Why the engine will not do it; the api raises it. */
 typedef enum MbrRefusal {
@@ -172,8 +160,8 @@ typedef struct MbrPurchase {
     const MbrTier *tier; /* the tier it is judged by */
     MbrLine *lines;      /* in order of line_no, at least one */
     int nlines;
-    bool explicit_lines; /* given by the caller, to be frozen */
-    bool late;           /* beyond the claim period */
+    bool explicit_lines;  /* given by the caller, to be frozen */
+    bool late;            /* beyond the claim period */
     int64_t window_basis; /* basis of the tier window without this purchase */
     bool in_window;       /* this purchase counts in it */
 
@@ -199,9 +187,9 @@ typedef struct MbrJournal {
     int64_t points;
     int64_t balance;
     int64_t last_entry_no;
-    int64_t refers_to;  /* 0 = none */
-    const char *reason; /* NULL = none */
-    MbrReason reason_code; /* of a review */
+    int64_t refers_to;           /* 0 = none */
+    const char *reason;          /* NULL = none */
+    MbrReason reason_code;       /* of a review */
     const MbrPurchase *purchase; /* of an accrual */
 } MbrJournal;
 

@@ -26,8 +26,8 @@ mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, Mb
 }
 
 bool
-mbr_claim_receipt(MbrSession *session, int merchant_id, const char *order_ref, int64 member_id, int64 journal_no,
-                  int64 payload_hash, MbrReceipt *taken)
+mbr_claim_receipt(MbrSession *session, int merchant_id, const char *order_ref, int64 member_id,
+                  int64 journal_no, int64 payload_hash, MbrReceipt *taken)
 {
     MbrArgs args = MBR_NO_ARGS;
 

@@ -24,13 +24,13 @@ extern bool mbr_claim_receipt(MbrSession *session, int merchant_id, const char *
 /* Without claiming; false = there is none. */
 extern bool mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, MbrReceipt *found);
 /* The receipt that has one of these other names and not this order_ref; false = none. */
-extern bool mbr_find_receipt_by_ref(MbrSession *session, const MbrExternalRef *refs, int nrefs, int merchant_id,
-                                    const char *order_ref, MbrReceipt *found);
+extern bool mbr_find_receipt_by_ref(MbrSession *session, const MbrExternalRef *refs, int nrefs,
+                                    int merchant_id, const char *order_ref, MbrReceipt *found);
 /* Gives a new receipt its other names; false = somebody else took one meanwhile. */
-extern bool mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nrefs, int merchant_id,
-                                   const char *order_ref);
+extern bool mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nrefs,
+                                   int merchant_id, const char *order_ref);
 /* Takes a verb's ref; false = it was taken before, and *journal_no, *payload_hash say how. */
-extern bool mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 *journal_no,
-                          int64 *payload_hash);
+extern bool mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref,
+                          int64 *journal_no, int64 *payload_hash);
 
 #endif

@@ -28,12 +28,12 @@ static void
 check_table_version(int version)
 {
     if (version < MBR_OLDEST_TABLE_VERSION || version > MBR_TABLE_VERSION)
-        ereport(ERROR, (errcode(MBR_ERR_TABLE_VERSION),
-                        errmsg("the programme's tables have version %d", version),
-                        errdetail("This library serves versions %d to %d.", MBR_OLDEST_TABLE_VERSION,
-                                  MBR_TABLE_VERSION),
-                        errhint("Run ALTER EXTENSION membership UPDATE and SELECT membership.upgrade_program(), "
-                                "or install a newer library.")));
+        ereport(
+            ERROR,
+            (errcode(MBR_ERR_TABLE_VERSION), errmsg("the programme's tables have version %d", version),
+             errdetail("This library serves versions %d to %d.", MBR_OLDEST_TABLE_VERSION, MBR_TABLE_VERSION),
+             errhint("Run ALTER EXTENSION membership UPDATE and SELECT membership.upgrade_program(), "
+                     "or install a newer library.")));
 }
 
 static void
@@ -43,17 +43,18 @@ read_program(MbrSession *session, MbrConfig *config)
 
     run(session, MBR_PLAN_PROGRAM);
     if (SPI_processed != 1)
-        ereport(ERROR, (errcode(MBR_ERR_NO_PROGRAM), errmsg("the programme's row is missing"),
-                        errdetail("Table membership.program is empty."),
-                        errhint("Restore the row from a backup.")));
+        ereport(ERROR,
+                (errcode(MBR_ERR_NO_PROGRAM), errmsg("the programme's row is missing"),
+                 errdetail("Table membership.program is empty."), errhint("Restore the row from a backup.")));
     config->version = mbr_col_int8(0, 1, 0);
     check_table_version(mbr_col_int4(0, 2, 0));
     zone = mbr_col_text(0, 3);
     config->zone = pg_tzset(zone);
     if (config->zone == NULL)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time zone \"%s\" is not known", zone),
-                        errdetail("It is the programme's, and this server's time zone data do not have it."),
-                        errhint("Install time zone data that have it.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("time zone \"%s\" is not known", zone),
+                 errdetail("It is the programme's, and this server's time zone data do not have it."),
+                 errhint("Install time zone data that have it.")));
     config->digits = DatumGetInt16(mbr_col_datum(0, 4));
     config->currency_scale = mbr_pow10(config->digits);
     config->phone_country = mbr_col_text(0, 5);
@@ -83,14 +84,14 @@ read_tiers(MbrSession *session, MbrConfig *config)
     }
     if (config->ntiers == 0)
         ereport(ERROR, (errcode(MBR_ERR_NO_TIER), errmsg("the programme has no tier"),
-                        errdetail("Table membership.tier is empty."),
-                        errhint("Insert at least one tier.")));
+                        errdetail("Table membership.tier is empty."), errhint("Insert at least one tier.")));
 }
 
 static void
 read_merchants(MbrSession *session, MbrConfig *config)
 {
-    HASHCTL control = {.keysize = sizeof(int), .entrysize = sizeof(MbrMerchant), .hcxt = CurrentMemoryContext};
+    HASHCTL control = {
+        .keysize = sizeof(int), .entrysize = sizeof(MbrMerchant), .hcxt = CurrentMemoryContext};
 
     run(session, MBR_PLAN_MERCHANTS);
     config->merchants = hash_create("membership merchants", Max((long)SPI_processed, 16), &control,
@@ -152,7 +153,8 @@ static void
 reload(MbrSession *session)
 {
     MbrSession reader = *session;
-    MemoryContext fresh = AllocSetContextCreate(session->context, "membership configuration", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext fresh =
+        AllocSetContextCreate(session->context, "membership configuration", ALLOCSET_DEFAULT_SIZES);
     MemoryContext saved = MemoryContextSwitchTo(fresh);
     MbrConfig *config = palloc0(sizeof(MbrConfig));
 
@@ -170,7 +172,8 @@ reload(MbrSession *session)
         PopActiveSnapshot();
     MemoryContextSwitchTo(saved);
     MemoryContextSetParent(fresh, CacheMemoryContext);
-    if (cached_context != NULL) /* a caller further up may still read it: a trigger of a DBA may call us again */
+    if (cached_context !=
+        NULL) /* a caller further up may still read it: a trigger of a DBA may call us again */
         MemoryContextSetParent(cached_context, TopTransactionContext);
     cached_context = fresh;
     cached = config;

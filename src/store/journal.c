@@ -28,9 +28,10 @@ lines_json(const MbrPurchase *purchase, int digits)
     for (int i = 0; i < purchase->nlines; i++) {
         const MbrLine *line = &purchase->lines[i];
 
-        appendStringInfo(&json, "%c{\"line_no\":%d,\"merchant_id\":%d,\"amount\":%s,\"basis\":%s,\"points\":" INT64_FORMAT,
-                         i == 0 ? '[' : ',', line->line_no, line->terms->merchant_id,
-                         mbr_money_text(line->amount, digits), mbr_money_text(line->basis, digits), line->points);
+        appendStringInfo(
+            &json, "%c{\"line_no\":%d,\"merchant_id\":%d,\"amount\":%s,\"basis\":%s,\"points\":" INT64_FORMAT,
+            i == 0 ? '[' : ',', line->line_no, line->terms->merchant_id, mbr_money_text(line->amount, digits),
+            mbr_money_text(line->basis, digits), line->points);
         add_json_text(&json, "category", line->category);
         add_json_text(&json, "brand", line->brand);
         add_json_text(&json, "sku", line->sku);
@@ -91,7 +92,8 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
 }
 
 bool
-mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no, MbrEvent *event)
+mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no,
+               MbrEvent *event)
 {
     MbrArgs args = MBR_NO_ARGS;
 

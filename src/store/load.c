@@ -38,11 +38,12 @@ static void
 check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
 {
     if (moment > clock + config->max_future)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s lies in the future", what),
-                        errdetail("It is %s, and may be at most %d seconds ahead of %s.",
-                                  timestamptz_to_str(moment), (int)(config->max_future / USECS_PER_SEC),
-                                  pstrdup(timestamptz_to_str(clock))),
-                        errhint("Check the caller's clock, or raise program.max_future.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s lies in the future", what),
+                 errdetail("It is %s, and may be at most %d seconds ahead of %s.",
+                           pstrdup(timestamptz_to_str(moment)), (int)(config->max_future / USECS_PER_SEC),
+                           pstrdup(timestamptz_to_str(clock))),
+                 errhint("Check the caller's clock, or raise program.max_future.")));
 }
 
 int64

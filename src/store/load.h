@@ -27,7 +27,8 @@ typedef struct MbrLoad {
 /* Locks (if asked), loads and dates a verb; work is made ready for the engine. */
 extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
 
-/* A posting time as asked for (MBR_NEVER = the clock): the past is for operators, the future has its bound. */
+/* A posting time as asked for (MBR_NEVER = the clock): the past is for operators, the future has its bound.
+ */
 extern int64 mbr_posting_time(MbrSession *session, const MbrConfig *config, int64 at);
 
 #endif

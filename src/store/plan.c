@@ -1,4 +1,4 @@
-/* plan.c - the statements, and running them. */
+/* plan.c - preparing and running statements, their parameters and their rows. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
@@ -7,180 +7,8 @@
 
 #include "engine/work.h"
 #include "store/plan.h"
+#include "store/statement.h"
 #include "util/money.h"
-
-typedef struct Statement {
-    const char *sql;
-    /* one letter a parameter: L bigint, I integer, S smallint, T text, Z timestamptz, D date, N numeric,
-     * J jsonb, B boolean, A text[] */
-    const char *types;
-} Statement;
-
-#define OPEN_LOTS                                                                                            \
-    "SELECT lot_no, journal_no, granted, remaining, held, active_at, expires_at, origin "                    \
-    "FROM membership.lot WHERE member_id = $1 AND wallet_id = 1 ORDER BY lot_no"
-
-static const Statement statements[MBR_PLAN_COUNT] = {
-    [MBR_PLAN_PROGRAM] = {"SELECT config_version, table_version, time_zone, currency_digits, phone_country, "
-                          "base_rate, award_rounding, points_valid_months, pending_days, claim_days, "
-                          "(EXTRACT(epoch FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months "
-                          "FROM membership.program",
-                          ""},
-    [MBR_PLAN_TIERS] = {"SELECT tier_id, rank, multiplier, qualify_basis, validity_months, code "
-                        "FROM membership.tier ORDER BY rank",
-                        ""},
-    [MBR_PLAN_MERCHANTS] = {"SELECT m.merchant_id, m.party_id, l.party_id, m.pending_days, m.opened_on, m.ended_on "
-                            "FROM membership.merchant m JOIN membership.mall l USING (mall_id)",
-                            ""},
-    [MBR_PLAN_CONTRACTS] = {"SELECT merchant_id, lower(valid_during), upper(valid_during), collects = 'mall', "
-                            "commission_rate, issue_price FROM membership.contract ORDER BY merchant_id, contract_id",
-                            ""},
-    [MBR_PLAN_OPERATORS] = {"SELECT role_name FROM membership.access_grant WHERE kind = 'operator'", ""},
-    /* the row's own trigger numbers the version */
-    [MBR_PLAN_TOUCH_PROGRAM] = {"UPDATE membership.program SET config_version = 0", ""},
-
-    [MBR_PLAN_CONFIG_VERSION] = {"SELECT config_version FROM membership.program", ""},
-    [MBR_PLAN_NEXT_CONFIG_VERSION] = {"SELECT nextval('membership.config_version_seq')", ""},
-
-    /* only locks: what it returns would be stale after a wait */
-    [MBR_PLAN_LOCK] = {"SELECT 1 FROM membership.account WHERE member_id = $1 AND wallet_id = 1 "
-                       "FOR NO KEY UPDATE",
-                       "L"},
-    [MBR_PLAN_LOAD] = {"SELECT p.config_version, m.status, m.tier_id, m.tier_since, a.balance, a.held, a.debt, "
-                       "a.next_journal_no, a.next_entry_no, a.next_expiry, a.last_posted_at, "
-                       "CASE WHEN $2 < m.enrolled_at THEN (SELECT h.tier_id FROM membership.tier_history h "
-                       "WHERE h.member_id = $1 AND h.history_no = 1) "
-                       "WHEN $2 < m.tier_since THEN (SELECT h.tier_id FROM membership.tier_history h "
-                       "WHERE h.member_id = $1 AND h.during @> $2) END, "
-                       "(SELECT sum(d.basis) FROM membership.activity_day d "
-                       "WHERE d.member_id = $1 AND d.day > $3 AND d.day <= $4), m.tier_locked_until "
-                       "FROM membership.account a JOIN membership.member m USING (member_id) "
-                       "CROSS JOIN membership.program p WHERE a.member_id = $1 AND a.wallet_id = 1",
-                       "LZDD"},
-    [MBR_PLAN_LOAD_LOTS] = {OPEN_LOTS, "L"},
-
-    [MBR_PLAN_CLAIM_RECEIPT] = {"INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
-                                "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (merchant_id, order_ref) DO NOTHING",
-                                "ITLLL"},
-    [MBR_PLAN_FIND_RECEIPT] = {"SELECT member_id, journal_no, payload_hash FROM membership.receipt "
-                               "WHERE merchant_id = $1 AND order_ref = $2",
-                               "IT"},
-    [MBR_PLAN_CLAIM_RECEIPT_REF] = {"INSERT INTO membership.receipt_ref (kind, value, merchant_id, order_ref) "
-                                    "VALUES ($1, $2, $3, $4) ON CONFLICT (kind, value) DO NOTHING",
-                                    "TTIT"},
-    [MBR_PLAN_FIND_RECEIPT_REF] = {"SELECT f.merchant_id, f.order_ref, r.member_id, r.journal_no "
-                                   "FROM membership.receipt_ref f JOIN membership.receipt r USING (merchant_id, order_ref) "
-                                   "WHERE f.kind = $1 AND f.value = $2",
-                                   "TT"},
-    [MBR_PLAN_CLAIM_KEY] = {"INSERT INTO membership.source_key (member_id, verb, ref, journal_no, payload_hash) "
-                            "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (member_id, verb, ref) DO NOTHING",
-                            "LTTLL"},
-    [MBR_PLAN_FIND_KEY] = {"SELECT journal_no, payload_hash FROM membership.source_key "
-                           "WHERE member_id = $1 AND verb = $2 AND ref = $3",
-                           "LTT"},
-    [MBR_PLAN_LOAD_JOURNAL] = {"SELECT verb, points, balance, status, reason_code, points_wanted, base_points, "
-                               "available_at, expires_at, amount, basis, base_rate, rounding, tier_id, tier_multiplier, "
-                               "tier_after, tier_changed, lines, merchant_id, occurred_at, order_ref, channel "
-                               "FROM membership.journal WHERE member_id = $1 AND journal_no = $2",
-                               "LL"},
-
-    [MBR_PLAN_LOAD_LINES] = {"SELECT (l ->> 'line_no')::integer, (l ->> 'merchant_id')::integer, (l ->> 'amount')::numeric, "
-                             "(l ->> 'basis')::numeric, (l ->> 'points')::bigint FROM membership.journal, jsonb_array_elements(lines) l "
-                             "WHERE member_id = $1 AND journal_no = $2 AND status = 'review' UNION ALL "
-                             "SELECT 1, merchant_id, amount, basis, points_wanted FROM membership.journal "
-                             "WHERE member_id = $1 AND journal_no = $2 AND status = 'review' AND lines IS NULL ORDER BY 1",
-                             "LL"},
-
-    [MBR_PLAN_INSERT_JOURNAL] = {"INSERT INTO membership.journal (member_id, journal_no, verb, occurred_at, posted_at, day, "
-                                 "actor, login, points, balance, last_entry_no, reason, refers_to, merchant_id, order_ref, "
-                                 "channel, amount, basis, merchant_collected, status, reason_code, points_wanted, "
-                                 "base_points, available_at, expires_at, base_rate, rounding, tier_id, tier_multiplier, "
-                                 "tier_after, tier_changed, lines) "
-                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-                                 "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
-                                 "LLTZZDTTLLLTLITTNNNTTLLZZNTINIBJ"},
-    [MBR_PLAN_INSERT_CONTEXT] = {"INSERT INTO membership.journal_context (member_id, journal_no, attributes) "
-                                 "VALUES ($1, $2, $3)",
-                                 "LLJ"},
-    [MBR_PLAN_INSERT_ENTRY] = {"INSERT INTO membership.ledger_entry (member_id, wallet_id, entry_no, journal_no, lot_no, "
-                               "points, balance_after, active_at, expires_at, origin) "
-                               "VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                               "LLLLLLZZT"},
-    [MBR_PLAN_INSERT_LOT] = {"INSERT INTO membership.lot (member_id, wallet_id, lot_no, journal_no, granted, remaining, "
-                             "active_at, expires_at, origin) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)",
-                             "LLLLLZZT"},
-    [MBR_PLAN_UPDATE_LOT] = {"UPDATE membership.lot SET remaining = $3, held = $4 "
-                             "WHERE member_id = $1 AND wallet_id = 1 AND lot_no = $2",
-                             "LLLL"},
-    [MBR_PLAN_DELETE_LOT] = {"DELETE FROM membership.lot WHERE member_id = $1 AND wallet_id = 1 AND lot_no = $2", "LL"},
-    [MBR_PLAN_ADD_ACTIVITY] = {"INSERT INTO membership.activity_day AS d (member_id, day, purchases, basis, points_earned) "
-                               "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (member_id, day) DO UPDATE SET "
-                               "purchases = d.purchases + EXCLUDED.purchases, basis = d.basis + EXCLUDED.basis, "
-                               "points_earned = d.points_earned + EXCLUDED.points_earned",
-                               "LDINL"},
-    [MBR_PLAN_INSERT_SPLIT] = {"INSERT INTO membership.merchant_split (member_id, journal_no, split_no, merchant_id, kind, "
-                               "payer_party_id, payee_party_id, amount, points) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                               "LLIITIINL"},
-    [MBR_PLAN_UPDATE_ACCOUNT] = {"UPDATE membership.account SET balance = $2, held = $3, debt = $4, next_journal_no = $5, "
-                                 "next_entry_no = $6, next_expiry = $7, last_posted_at = $8 "
-                                 "WHERE member_id = $1 AND wallet_id = 1",
-                                 "LLLLLLZZ"},
-    [MBR_PLAN_UPDATE_TIER] = {"UPDATE membership.member SET tier_id = $2, tier_since = $3, tier_expires_at = $4, "
-                              "tier_locked_until = $5 WHERE member_id = $1",
-                              "LIZZZ"},
-    [MBR_PLAN_CLOSE_TIER_HISTORY] = {"UPDATE membership.tier_history SET during = tstzrange(lower(during), $2) "
-                                     "WHERE member_id = $1 AND upper_inf(during) AND NOT isempty(during)",
-                                     "LZ"},
-    [MBR_PLAN_OPEN_TIER_HISTORY] = {"INSERT INTO membership.tier_history (member_id, history_no, tier_id, during, cause, journal_no) "
-                                    "SELECT $1, coalesce(max(history_no), 0) + 1, $2, tstzrange($3, NULL), $4, $5 "
-                                    "FROM membership.tier_history WHERE member_id = $1",
-                                    "LIZTL"},
-
-    [MBR_PLAN_FIND_IDENTITY] = {"SELECT member_id FROM membership.member_identity WHERE kind = $1 AND value = $2", "TT"},
-    [MBR_PLAN_CLAIM_IDENTITY] = {"INSERT INTO membership.member_identity (kind, value, member_id) VALUES ($1, $2, $3) "
-                                 "ON CONFLICT (kind, value) DO NOTHING",
-                                 "TTL"},
-    [MBR_PLAN_DELETE_IDENTITY] = {"DELETE FROM membership.member_identity WHERE kind = $1 AND value = $2 AND member_id = $3",
-                                  "TTL"},
-    [MBR_PLAN_NEXT_MEMBER_ID] = {"SELECT nextval('membership.member_id_seq')", ""},
-    [MBR_PLAN_INSERT_MEMBER] = {"INSERT INTO membership.member (member_id, tier_id, tier_since, enrolled_at, birthday, "
-                                "source, channel, referrer_id, attributes) VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $8)",
-                                "LIZDTTLJ"},
-    [MBR_PLAN_INSERT_ACCOUNT] = {"INSERT INTO membership.account (member_id, wallet_id, last_posted_at) VALUES ($1, 1, $2)",
-                                 "LZ"},
-    [MBR_PLAN_FIND_ENROLMENT] = {"SELECT i.value, m.referrer_id FROM membership.member m "
-                                 "LEFT JOIN membership.member_identity i ON i.member_id = m.member_id AND i.kind = 'referral' "
-                                 "WHERE m.member_id = $1",
-                                 "L"},
-    [MBR_PLAN_UPDATE_MEMBER] = {"UPDATE membership.member SET birthday = coalesce($2, birthday), "
-                                "attributes = coalesce($3, attributes), consent = coalesce($4, consent) WHERE member_id = $1",
-                                "LDJJ"},
-    [MBR_PLAN_UPDATE_STATUS] = {"UPDATE membership.member SET status = $2 WHERE member_id = $1", "LT"},
-    [MBR_PLAN_UPDATE_TAGS] = {"UPDATE membership.member SET tags = ARRAY(SELECT DISTINCT t FROM unnest($2) t ORDER BY t) "
-                              "WHERE member_id = $1",
-                              "LA"},
-
-    [MBR_PLAN_STATEMENT] = {"WITH page AS (SELECT entry_no FROM membership.ledger_entry "
-                            "WHERE member_id = $1 AND wallet_id = 1 AND entry_no < $2 ORDER BY entry_no DESC LIMIT $3), "
-                            "bound AS (SELECT CASE WHEN count(*) < $3 THEN 0 ELSE min(entry_no) END AS lowest FROM page) "
-                            "SELECT journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, "
-                            "amount, reason, occurred_at, posted_at FROM membership.member_statement s, bound "
-                            "WHERE s.member_id = $1 AND coalesce(s.entry_no, s.last_entry_no) BETWEEN bound.lowest AND $2 - 1 "
-                            "ORDER BY s.journal_no DESC, s.entry_no DESC",
-                            "LLI"},
-    [MBR_PLAN_BALANCE_AT] = {"WITH known AS (SELECT e.lot_no, e.entry_no, e.points FROM membership.ledger_entry e "
-                             "JOIN membership.journal j USING (member_id, journal_no) "
-                             "WHERE e.member_id = $1 AND e.wallet_id = 1 AND j.occurred_at <= $2 AND j.posted_at <= $3), "
-                             "dead AS (SELECT greatest(sum(k.points), 0) AS points FROM known k "
-                             "JOIN membership.ledger_entry o ON o.member_id = $1 AND o.wallet_id = 1 AND o.entry_no = k.lot_no "
-                             "WHERE o.expires_at <= $2 GROUP BY k.lot_no) "
-                             "SELECT (coalesce((SELECT sum(points) FROM known), 0) - coalesce((SELECT sum(points) FROM dead), 0))::bigint "
-                             "FROM membership.account WHERE member_id = $1 AND wallet_id = 1",
-                             "LZZ"},
-    [MBR_PLAN_VERIFY] = {"SELECT member_id, invariant, expected, found FROM membership._violation "
-                         "WHERE $1 IS NULL OR member_id = $1",
-                         "L"},
-};
 
 static SPIPlanPtr prepared[MBR_PLAN_COUNT];
 
@@ -192,8 +20,6 @@ type_of(char letter)
             return INT8OID;
         case 'I':
             return INT4OID;
-        case 'S':
-            return INT2OID;
         case 'T':
             return TEXTOID;
         case 'Z':
@@ -215,7 +41,7 @@ type_of(char letter)
 static SPIPlanPtr
 prepare(MbrPlan plan)
 {
-    const Statement *statement = &statements[plan];
+    const MbrStatement *statement = &mbr_statements[plan];
     Oid types[MBR_MAX_ARGS];
     int nargs = strlen(statement->types);
 
@@ -241,7 +67,7 @@ mbr_plan_run(MbrSession *session, MbrPlan plan, MbrArgs *args)
     SPIPlanPtr ready = prepare(plan);
     int result;
 
-    Assert(args->n == (int)strlen(statements[plan].types));
+    Assert(args->n == (int)strlen(mbr_statements[plan].types));
     result = SPI_execute_plan(ready, args->values, args->nulls, session->read_only, 0);
     MemoryContextSwitchTo(saved);
     if (result < 0)

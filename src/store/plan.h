@@ -85,12 +85,12 @@ extern void mbr_arg_datum(MbrArgs *args, Datum value, bool isnull);
 extern void mbr_arg_int8(MbrArgs *args, int64 value);
 extern void mbr_arg_int4(MbrArgs *args, int32 value);
 extern void mbr_arg_bool(MbrArgs *args, bool value);
-extern void mbr_arg_text(MbrArgs *args, const char *value);        /* NULL = null */
-extern void mbr_arg_time(MbrArgs *args, TimestampTz value);        /* MBR_NEVER = null */
+extern void mbr_arg_text(MbrArgs *args, const char *value); /* NULL = null */
+extern void mbr_arg_time(MbrArgs *args, TimestampTz value); /* MBR_NEVER = null */
 extern void mbr_arg_date(MbrArgs *args, DateADT value);
 extern void mbr_arg_money(MbrArgs *args, int64 value, int digits);
-extern void mbr_arg_jsonb(MbrArgs *args, Jsonb *value);            /* NULL = null */
-extern void mbr_arg_json_text(MbrArgs *args, const char *value);   /* NULL = null */
+extern void mbr_arg_jsonb(MbrArgs *args, Jsonb *value);          /* NULL = null */
+extern void mbr_arg_json_text(MbrArgs *args, const char *value); /* NULL = null */
 extern void mbr_arg_null(MbrArgs *args);
 
 /* Runs a statement; returns the number of rows, which are in SPI_tuptable until the next one. */
@@ -102,8 +102,8 @@ extern Datum mbr_col_datum(uint64 row, int col);
 extern int64 mbr_col_int8(uint64 row, int col, int64 if_null);
 extern int32 mbr_col_int4(uint64 row, int col, int32 if_null);
 extern bool mbr_col_bool(uint64 row, int col);
-extern char *mbr_col_text(uint64 row, int col);  /* in CurrentMemoryContext; NULL for null */
-extern Jsonb *mbr_col_jsonb(uint64 row, int col); /* likewise */
+extern char *mbr_col_text(uint64 row, int col);              /* in CurrentMemoryContext; NULL for null */
+extern Jsonb *mbr_col_jsonb(uint64 row, int col);            /* likewise */
 extern int64 mbr_col_money(uint64 row, int col, int digits); /* null = 0 */
 
 #endif

@@ -23,18 +23,17 @@ mbr_program_owner(void)
 
     tuple = OidIsValid(table) ? SearchSysCache1(RELOID, ObjectIdGetDatum(table)) : NULL;
     if (!HeapTupleIsValid(tuple))
-        ereport(ERROR, (errcode(MBR_ERR_NO_PROGRAM),
-                        errmsg("no programme has been set up in this database"),
+        ereport(ERROR, (errcode(MBR_ERR_NO_PROGRAM), errmsg("no programme has been set up in this database"),
                         errdetail("Table membership.program does not exist."),
                         errhint("Run SELECT membership.create_program(name, time_zone).")));
     owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
     if (superuser_arg(owner))
-        ereport(ERROR, (errcode(MBR_ERR_OWNER_SUPERUSER),
-                        errmsg("the programme's tables are owned by a superuser"),
-                        errdetail("The engine acts with the rights of role \"%s\", the tables' owner.",
-                                  GetUserNameFromId(owner, false)),
-                        errhint("Run SELECT membership.set_owner(role) with a role that is no superuser.")));
+        ereport(ERROR,
+                (errcode(MBR_ERR_OWNER_SUPERUSER), errmsg("the programme's tables are owned by a superuser"),
+                 errdetail("The engine acts with the rights of role \"%s\", the tables' owner.",
+                           GetUserNameFromId(owner, false)),
+                 errhint("Run SELECT membership.set_owner(role) with a role that is no superuser.")));
     return owner;
 }
 
@@ -45,11 +44,10 @@ mbr_enter(MbrSession *session, bool read_only)
     session->read_only = read_only;
     session->context = CurrentMemoryContext;
     GetUserIdAndSecContext(&session->caller, &session->saved_security_context);
-    SetUserIdAndSecContext(session->owner,
-                           session->saved_security_context | SECURITY_LOCAL_USERID_CHANGE);
+    SetUserIdAndSecContext(session->owner, session->saved_security_context | SECURITY_LOCAL_USERID_CHANGE);
     session->guc_level = NewGUCNestLevel();
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                            GUC_ACTION_SAVE, true, 0, false);
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                            true, 0, false);
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "could not connect to SPI");
     MemoryContextSwitchTo(session->context);

@@ -13,7 +13,7 @@
 typedef struct MbrSession {
     Oid caller; /* who called, before the switch */
     Oid owner;
-    bool read_only; /* statements use the caller's snapshot and write nothing */
+    bool read_only;        /* statements use the caller's snapshot and write nothing */
     MemoryContext context; /* the caller's memory: outlives mbr_leave() */
     int guc_level;
     int saved_security_context;

@@ -11,7 +11,7 @@ extern void mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWo
 extern int64 mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since);
 
 /* The history's first row of a new member. */
-extern void mbr_tier_history_open(MbrSession *session, int64 member_id, int tier_id, int64 since, const char *cause,
-                                  int64 journal_no);
+extern void mbr_tier_history_open(MbrSession *session, int64 member_id, int tier_id, int64 since,
+                                  const char *cause, int64 journal_no);
 
 #endif

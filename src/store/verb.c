@@ -4,11 +4,16 @@
 #include "store/verb.h"
 
 static const char *const verbs[] = {
-    [MBR_VERB_ENROLMENT] = "enrolment",         [MBR_VERB_ACCRUAL] = "accrual",
-    [MBR_VERB_REVIEW] = "review",               [MBR_VERB_GRANT] = "grant",
-    [MBR_VERB_ADJUSTMENT] = "adjustment",       [MBR_VERB_EXPIRY] = "expiry",
-    [MBR_VERB_DEBT_PAYMENT] = "debt_payment",   [MBR_VERB_TIER_CHANGE] = "tier_change",
-    [MBR_VERB_STATUS_CHANGE] = "status_change", [MBR_VERB_IDENTITY_CHANGE] = "identity_change",
+    [MBR_VERB_ENROLMENT] = "enrolment",
+    [MBR_VERB_ACCRUAL] = "accrual",
+    [MBR_VERB_REVIEW] = "review",
+    [MBR_VERB_GRANT] = "grant",
+    [MBR_VERB_ADJUSTMENT] = "adjustment",
+    [MBR_VERB_EXPIRY] = "expiry",
+    [MBR_VERB_DEBT_PAYMENT] = "debt_payment",
+    [MBR_VERB_TIER_CHANGE] = "tier_change",
+    [MBR_VERB_STATUS_CHANGE] = "status_change",
+    [MBR_VERB_IDENTITY_CHANGE] = "identity_change",
 };
 
 static const char *const accrual_statuses[] = {

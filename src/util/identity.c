@@ -88,7 +88,8 @@ mbr_identity_normalize(const char *kind, const char *value, const char *phone_co
 
     check_kind(kind);
     if (*normal == '\0' || strlen(normal) > MAX_VALUE)
-        refuse(kind, "An identity has 1 to 200 bytes.", "Pass what finds the member, such as a phone number.");
+        refuse(kind, "An identity has 1 to 200 bytes.",
+               "Pass what finds the member, such as a phone number.");
     if (strcmp(kind, "phone") == 0)
         normal = normalize_phone(normal, phone_country);
     else if (strcmp(kind, "email") == 0)

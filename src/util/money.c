@@ -23,9 +23,8 @@ mbr_pow10(int digits)
 static void
 refuse(const char *what, const char *text, const char *detail)
 {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("%s must not be %.60s", what, text), errdetail("%s", detail),
-                    errhint("Pass a finite number.")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be %.60s", what, text),
+                    errdetail("%s", detail), errhint("Pass a finite number.")));
 }
 
 int64
