@@ -20,6 +20,6 @@ mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 b
 /* Raises what the engine refused; returns when it did not. */
 extern void mbr_raise_refusal(const MbrWork *work);
 /* MB201: the key was used before with other content. */
-extern void mbr_raise_other_content(const char *what, const char *ref) pg_attribute_noreturn();
+extern void mbr_raise_other_content(const char *what, const char *ref);
 
 #endif
