@@ -15,6 +15,27 @@ PROGRAM_ALWAYS = $(addprefix sql/program/, 40-view.sql 50-violation.sql 60-guard
 DATA_built = membership--$(EXTVERSION).sql
 EXTRA_CLEAN = build
 
+# `make installcheck` runs these on a server that is running; results/ and regression.diffs land here.
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test --outputdir=.
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS := $(REGRESS_OPTS)
+
+# These goals install PostgreSQL where it is missing and do their own build, so they go without PGXS, which has
+# a `check` of its own.
+STANDALONE = check lint quickstart quickstart-stop
+ifneq ($(filter $(STANDALONE),$(MAKECMDGOALS)),)
+.PHONY: $(STANDALONE)
+check:
+	@test/run $(TESTS)
+lint:
+	@test/lint
+quickstart:
+	@test/quickstart/start
+quickstart-stop:
+	@test/quickstart/stop
+else
+
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -36,3 +57,5 @@ membership--$(EXTVERSION).sql: $(INSTALL_SQL) $(PROGRAM_TABLES) $(PROGRAM_ALWAYS
 	   echo '$$always$$, $$mark$$@digits@$$mark$$, digits::text) $$body$$;'; \
 	   echo "COMMENT ON FUNCTION membership._program_ddl IS 'The statements that bring a programme''s objects from a table version (0 = nothing there) to the present one.';"; \
 	   cat sql/install/90-revoke.sql; } > $@
+
+endif

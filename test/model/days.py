@@ -1,0 +1,54 @@
+"""Programme days: the local calendar of one time zone.
+
+Instants are datetimes in UTC, days are dates.
+"""
+import calendar
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+ONE_DAY = timedelta(days=1)
+
+
+class Days:
+    def __init__(self, zone_name):
+        self.zone = ZoneInfo(zone_name)
+
+    def day_of(self, instant):
+        return instant.astimezone(self.zone).date()
+
+    def start_of(self, day):
+        """Local midnight: the end of a gap that swallows it, the later one where it comes twice.
+
+        In a gap fold 0 reads the clock as before the change, which lands at or behind the gap's end; where
+        the hour comes twice fold 1 is the second. Both are the later of the two readings.
+        """
+        midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        return max(midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+
+    def valid_through(self, day, months):
+        """First instant after the day that lies so many months later; None = no end."""
+        return None if months is None else self.start_of(add_months(day, months) + ONE_DAY)
+
+    def next_clock_change(self, instant):
+        """The next instant at which the zone's offset changes within two years, or None."""
+        step = timedelta(days=7)
+        low, limit = instant, instant + timedelta(days=731)
+        while low < limit and self._offset(low) == self._offset(low + step):
+            low += step
+        if low >= limit:
+            return None
+        high = low + step
+        while high - low > timedelta(seconds=1):
+            middle = low + (high - low) // 2
+            low, high = (middle, high) if self._offset(low) == self._offset(middle) else (low, middle)
+        return high.replace(microsecond=0)
+
+    def _offset(self, instant):
+        return instant.astimezone(self.zone).utcoffset()
+
+
+def add_months(day, months):
+    """The same day of a later or earlier month, or that month's last."""
+    month = day.year * 12 + day.month - 1 + months
+    year, month = divmod(month, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

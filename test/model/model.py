@@ -1,0 +1,719 @@
+"""The programme as the documents describe it: one class of state per member, one method per verb.
+
+A verb works on a copy of the member and puts it back when it went through, so a refusal leaves nothing. Journal
+rows, entries and splits are dicts with the columns of their tables; times are datetimes in UTC, money and rates
+Fractions.
+"""
+import copy
+import re
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from fractions import Fraction
+
+from days import Days, add_months
+from money import ROUNDINGS, spread, to_minor_unit
+
+THIRTY_DAYS = timedelta(days=30)
+MAX_POINTS = 10**15
+JOURNAL_COLUMNS = (
+    'journal_no verb occurred_at posted_at day points balance last_entry_no reason refers_to merchant_id order_ref'
+    ' channel amount basis merchant_collected status reason_code points_wanted base_points available_at expires_at'
+    ' base_rate rounding tier_id tier_multiplier tier_after tier_changed lines').split()
+
+
+class Refusal(Exception):
+    def __init__(self, sqlstate):
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+
+
+def require(condition, sqlstate):
+    if not condition:
+        raise Refusal(sqlstate)
+
+
+# --- configuration -----------------------------------------------------------------------------------------------
+
+@dataclass
+class Tier:
+    tier_id: int
+    code: str
+    rank: int
+    multiplier: Fraction
+    qualify_basis: Fraction | None
+    validity_months: int | None
+
+
+@dataclass
+class Contract:
+    contract_id: int
+    valid_from: object
+    valid_to: object           # exclusive, None = open
+    collects: str
+    commission_rate: Fraction
+    issue_price: Fraction
+
+    def covers(self, day):
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day < self.valid_to)
+
+
+@dataclass
+class Merchant:
+    merchant_id: int
+    party_id: int
+    mall_party_id: int
+    pending_days: int | None = None
+    opened_on: object = None   # first day with purchases
+    ended_on: object = None    # first day without
+    contracts: list = field(default_factory=list)
+
+    def open_on(self, day):
+        return (self.opened_on is None or self.opened_on <= day) and (self.ended_on is None or day < self.ended_on)
+
+
+NO_CONTRACT = Contract(0, None, None, 'merchant', Fraction(0), Fraction(0))
+
+
+@dataclass
+class Configuration:
+    digits: int
+    phone_country: str | None
+    base_rate: Fraction = Fraction(1)
+    award_rounding: str = 'floor'
+    points_valid_months: int | None = 24
+    pending_days: int = 0
+    claim_days: int = 30
+    max_future: timedelta = timedelta(minutes=10)
+    allow_debt: bool = False
+    tier_window_months: int = 12
+
+
+# --- a member ----------------------------------------------------------------------------------------------------
+
+@dataclass
+class Lot:
+    lot_no: int
+    journal_no: int
+    granted: int
+    remaining: int
+    active_at: object
+    expires_at: object         # None = never
+    origin: str
+    born_dead: bool            # it never lived: posts both entries and pays no debt
+
+    def dead_at(self, instant):
+        return self.expires_at is not None and self.expires_at <= instant
+
+    def spendable_at(self, instant):
+        return self.active_at <= instant and not self.dead_at(instant)
+
+
+def earliest_expiry_first(lot):
+    return (lot.expires_at is None, lot.expires_at, lot.lot_no) if lot.expires_at else (True, lot.lot_no)
+
+
+class Member:
+    def __init__(self, member_id, enrolled_at, tier_id):
+        self.member_id = member_id
+        self.status = 'active'
+        self.enrolled_at = enrolled_at
+        self.last_posted_at = enrolled_at
+        self.tier_id = tier_id
+        self.tier_since = enrolled_at
+        self.tier_expires_at = None
+        self.tier_locked_until = None
+        self.debt = 0
+        self.lots = []
+        self.journal = []
+        self.entries = []
+        self.splits = []
+        self.contexts = {}
+        self.activity = {}         # day -> [purchases, basis, points_earned]
+        self.history = []          # [tier_id, from, to, cause, journal_no]
+        self.keys = {}             # (verb, ref) -> (journal_no, payload)
+
+    def copy(self):
+        twin = copy.copy(self)
+        twin.lots = [replace(lot) for lot in self.lots]
+        twin.activity = {day: list(row) for day, row in self.activity.items()}
+        twin.history = [list(row) for row in self.history]
+        for name in ('journal', 'entries', 'splits'):
+            setattr(twin, name, list(getattr(self, name)))
+        for name in ('keys', 'contexts'):
+            setattr(twin, name, dict(getattr(self, name)))
+        return twin
+
+    @property
+    def balance(self):
+        return sum(lot.remaining for lot in self.lots) - self.debt
+
+    def event(self, journal_no):
+        return self.journal[journal_no - 1] if 1 <= journal_no <= len(self.journal) else None
+
+    def tier_at(self, instant):
+        """By history, whose times are posting times; before enrolment the tier of enrolment."""
+        for tier_id, start, end, _, _ in self.history:
+            if start <= instant and (end is None or instant < end):
+                return tier_id
+        return self.history[0][0]
+
+    def balance_at(self, at, known_at):
+        """Entries of events with both times reached, less what they leave in lots dead at that moment."""
+        expires = {e['entry_no']: e['expires_at'] for e in self.entries if e['lot_no'] == e['entry_no']}
+        total = 0
+        for entry in self.entries:
+            event = self.event(entry['journal_no'])
+            if event['occurred_at'] <= at and (known_at is None or event['posted_at'] <= known_at):
+                end = expires.get(entry['lot_no'])
+                if end is None or end > at:
+                    total += entry['points']
+        return total
+
+    def statement_lines(self):
+        """Every entry, and every event without one, oldest first."""
+        by_event = {}
+        for entry in self.entries:
+            by_event.setdefault(entry['journal_no'], []).append(entry)
+        return [(event, entry) for event in self.journal
+                for entry in by_event.get(event['journal_no'], [None])]
+
+    def statement_page(self, before, max_rows):
+        """Newest first: so many entries below a number, and the events without entries between them."""
+        top = len(self.entries) + 1 if before is None else before
+        lowest = max(min(top, len(self.entries) + 1) - max_rows, 1)
+        full = min(top, len(self.entries) + 1) - lowest == max_rows
+        page = []
+        for event, entry in reversed(self.statement_lines()):
+            if entry:
+                shown = lowest <= entry['entry_no'] < top
+            else:
+                shown = event['last_entry_no'] < top and (event['last_entry_no'] >= lowest or not full)
+            if shown:
+                page.append((event, entry))
+        return page
+
+
+# --- the programme -----------------------------------------------------------------------------------------------
+
+@dataclass
+class Line:
+    line_no: int
+    merchant_id: int
+    amount: Fraction
+    eligible: bool
+    facts: dict                # category, brand, sku, quantity
+    points: int = 0
+
+    @property
+    def basis(self):
+        return self.amount if self.eligible else Fraction(0)
+
+
+class Programme:
+    def __init__(self, zone, digits, phone_country):
+        self.days = Days(zone)
+        self.config = Configuration(digits, phone_country)
+        self.tiers = {}
+        self.merchants = {}
+        self.members = {}
+        self.identities = {}       # (kind, value) -> member_id
+        self.referral_codes = {}   # member_id -> code
+        self.profiles = {}         # member_id -> columns of member that no posting touches
+        self.receipts = {}         # (merchant_id, order_ref) -> (member_id, journal_no, payload)
+        self.receipt_refs = {}     # (kind, value) -> (merchant_id, order_ref)
+
+    def member(self, member_id):
+        require(member_id in self.members, 'MB002')
+        return self.members[member_id]
+
+    # identities
+
+    def normal_identity(self, kind, value):
+        value = value.strip()
+        require(value, '22023')
+        if kind == 'phone':
+            digits = re.sub(r'[^0-9+]', '', value)
+            if digits.startswith('+'):
+                return digits
+            if digits.startswith('00'):
+                return '+' + digits[2:]
+            require(self.config.phone_country, '22023')
+            if digits.startswith('0') and self.config.phone_country != '39':
+                digits = digits[1:]
+            return '+' + self.config.phone_country + digits
+        return {'email': value.lower(), 'referral': value.upper()}.get(kind, value)
+
+    def find_member(self, kind, value):
+        return self.identities.get((kind, self.normal_identity(kind, value)))
+
+    def enroll(self, kind, value, at, new_id, new_code, referral_code=None, birthday=None, source=None,
+               channel='pos', attributes=None):
+        """new_id and new_code are the database's choice for a member who is new."""
+        require(kind != 'referral', '22023')
+        key = (kind, self.normal_identity(kind, value))
+        known = self.identities.get(key)
+        if known:
+            return known, False, self.referral_codes[known], self.profiles[known]['referrer_id']
+        referrer = None
+        if referral_code is not None:
+            referrer = self.find_member('referral', referral_code)
+            require(referrer, 'MB006')
+        first = min(self.tiers.values(), key=lambda tier: tier.rank)
+        member = Member(new_id, at, first.tier_id)
+        event = self._post(member, 'enrolment', at, at)
+        member.history.append([first.tier_id, at, None, 'enrolment', event['journal_no']])
+        self.members[new_id] = member
+        self.identities[key] = new_id
+        self.identities['referral', new_code] = new_id
+        self.referral_codes[new_id] = new_code
+        self.profiles[new_id] = {'birthday': birthday, 'source': source, 'channel': channel, 'referrer_id': referrer,
+                                 'tags': [], 'attributes': attributes or {}, 'consent': {}}
+        return new_id, True, new_code, referrer
+
+    def _identity_key(self, kind, value):
+        require(kind != 'referral', '22023')
+        return kind, self.normal_identity(kind, value)
+
+    def _has_identity(self, member, key):
+        owner = self.identities.get(key)
+        require(owner in (None, member.member_id), 'MB203')
+        return owner is not None
+
+    def add_identity(self, member_id, kind, value):
+        member = self.member(member_id)
+        require(member.status != 'closed', 'MB102')
+        key = self._identity_key(kind, value)
+        self._has_identity(member, key)
+        self.identities[key] = member_id
+
+    def replace_identity(self, member_id, kind, old, new, reason, at):
+        member = self.member(member_id).copy()
+        require(member.status != 'closed', 'MB102')
+        old_key, new_key = self._identity_key(kind, old), self._identity_key(kind, new)
+        if old_key == new_key:
+            return
+        has_old, has_new = self._has_identity(member, old_key), self._has_identity(member, new_key)
+        if has_new and not has_old:
+            return                 # done before
+        require(has_old, 'MB007')
+        del self.identities[old_key]
+        self.identities[new_key] = member_id
+        self._note(member, 'identity_change', reason, at)
+
+    def remove_identity(self, member_id, kind, value, reason, at):
+        member = self.member(member_id).copy()
+        require(member.status != 'closed', 'MB102')
+        key = self._identity_key(kind, value)
+        if self._has_identity(member, key):
+            del self.identities[key]
+            self._note(member, 'identity_change', reason, at)
+
+    # what a member is
+
+    def update_member(self, member_id, **values):
+        require(self.member(member_id).status != 'closed', 'MB102')
+        self.profiles[member_id].update((name, value) for name, value in values.items() if value is not None)
+
+    def set_tags(self, member_id, tags):
+        require(self.member(member_id).status != 'closed', 'MB102')
+        self.profiles[member_id]['tags'] = sorted(set(tags))
+
+    def set_status(self, member_id, status, reason, at):
+        member = self.member(member_id).copy()
+        if member.status == status:
+            return
+        require(member.status != 'closed', 'MB102')
+        member.status = status
+        self._note(member, 'status_change', reason, at)
+
+    def set_tier(self, member_id, code, lock_until, reason, at):
+        member = self.member(member_id).copy()
+        require(member.status != 'closed', 'MB102')
+        tier = next((tier for tier in self.tiers.values() if tier.code == code), None)
+        require(tier, 'MB004')
+        if (member.tier_id, member.tier_locked_until) == (tier.tier_id, lock_until):
+            return
+        event = self._note(member, 'tier_change', reason, at)
+        self._change_tier(member, tier, 'manual', event)
+        member.tier_locked_until = lock_until
+
+    def _note(self, member, verb, reason, at):
+        """An event that moves no points: it settles what is due, as every posting."""
+        posted_at = max(at, member.last_posted_at)
+        self._settle(member, posted_at)
+        event = self._post(member, verb, posted_at, posted_at, reason=reason)
+        self.members[member.member_id] = member
+        return event
+
+    def _change_tier(self, member, tier, cause, event):
+        posted_at = event['posted_at']
+        member.history[-1][2] = posted_at
+        member.history.append([tier.tier_id, posted_at, None, cause, event['journal_no']])
+        member.tier_id = tier.tier_id
+        member.tier_since = posted_at
+        member.tier_expires_at = self.days.valid_through(self.days.day_of(posted_at), tier.validity_months)
+
+    # the ledger
+
+    def _post(self, member, verb, occurred_at, posted_at, **columns):
+        event = dict.fromkeys(JOURNAL_COLUMNS)
+        event.update(columns, journal_no=len(member.journal) + 1, verb=verb, occurred_at=occurred_at,
+                     posted_at=posted_at, day=self.days.day_of(occurred_at), points=0, balance=member.balance,
+                     last_entry_no=len(member.entries))
+        member.journal.append(event)
+        member.last_posted_at = posted_at
+        return event
+
+    def _move(self, member, event, lot_no, points, lot=None):
+        entry_no = len(member.entries) + 1
+        before = event['balance']
+        event['points'] += points
+        event['balance'] = before + points
+        event['last_entry_no'] = entry_no
+        member.entries.append({
+            'entry_no': entry_no, 'journal_no': event['journal_no'], 'lot_no': lot_no, 'points': points,
+            'balance_after': before + points, 'active_at': lot and lot.active_at,
+            'expires_at': lot and lot.expires_at, 'origin': lot and lot.origin})
+
+    def _take(self, member, event, lot, points):
+        lot.remaining -= points
+        self._move(member, event, lot.lot_no, -points)
+        if lot.remaining == 0:
+            member.lots.remove(lot)
+
+    def _pay_debt(self, member, event, lot):
+        paid = min(lot.remaining, member.debt)
+        self._take(member, event, lot, paid)
+        member.debt -= paid
+        self._move(member, event, 0, paid)
+
+    def _credit(self, member, event, points, active_at, expires_at):
+        posted_at = event['posted_at']
+        number = len(member.entries) + 1
+        lot = Lot(number, event['journal_no'], points, points, active_at, expires_at, event['verb'],
+                  expires_at is not None and expires_at <= max(active_at, posted_at))
+        member.lots.append(lot)
+        self._move(member, event, number, points, lot)
+        if member.debt and lot.spendable_at(posted_at):
+            self._pay_debt(member, event, lot)
+
+    def _settle(self, member, until):
+        """Debt payments by lots that became active and deaths of lots, in the order of their times."""
+        while True:
+            due = [((lot.active_at, 0, lot.expires_at is None, lot.expires_at or lot.active_at, lot.lot_no), lot)
+                   for lot in member.lots if member.debt and lot.active_at <= until and not lot.born_dead]
+            due += [((lot.expires_at, 1), None) for lot in member.lots if lot.dead_at(until)]
+            if not due:
+                return
+            (moment, *_), lot = min(due, key=lambda item: item[0])
+            if lot:
+                self._pay_debt(member, self._post(member, 'debt_payment', moment, until), lot)
+            else:
+                event = self._post(member, 'expiry', moment, until)
+                for dead in [lot for lot in member.lots if lot.expires_at == moment]:
+                    self._take(member, event, dead, dead.remaining)
+
+    def _programme_expiry(self, day):
+        return self.days.valid_through(day, self.config.points_valid_months)
+
+    # grants and adjustments
+
+    def grant(self, member_id, points, reason, ref, at, expires_at=None):
+        require(1 <= points <= MAX_POINTS, '22023')
+        return self._keyed(member_id, 'grant', points, reason, ref, at, expires_at)
+
+    def adjust(self, member_id, points, reason, ref, at):
+        require(points != 0 and abs(points) <= MAX_POINTS, '22023')
+        return self._keyed(member_id, 'adjustment', points, reason, ref, at)
+
+    def _keyed(self, member_id, verb, points, reason, ref, at, expires_at=None):
+        member = self.member(member_id).copy()
+        payload = (points, reason, expires_at, at)
+        first = member.keys.get((verb, ref))
+        if first:
+            require(first[1] == payload, 'MB201')
+            event = member.event(first[0])
+            return event['journal_no'], event['points'], event['balance'], True
+        posted_at = max(at, member.last_posted_at)
+        require(expires_at is None or expires_at > posted_at, '22023')
+        require(member.status != 'closed', 'MB102')
+        self._settle(member, posted_at)
+        event = self._post(member, verb, posted_at, posted_at, reason=reason)
+        if points > 0:
+            self._credit(member, event, points, posted_at,
+                         expires_at or self._programme_expiry(self.days.day_of(posted_at)))
+        else:
+            self._debit(member, event, -points)
+        member.keys[verb, ref] = (event['journal_no'], payload)
+        self.members[member_id] = member
+        return event['journal_no'], event['points'], event['balance'], False
+
+    def _debit(self, member, event, points):
+        alive = sorted((lot for lot in member.lots if lot.spendable_at(event['posted_at'])), key=earliest_expiry_first)
+        require(self.config.allow_debt or points <= sum(lot.remaining for lot in alive) - member.debt, 'MB101')
+        for lot in alive:
+            taken = min(points, lot.remaining)
+            if taken:
+                self._take(member, event, lot, taken)
+                points -= taken
+        if points:
+            member.debt += points
+            self._move(member, event, 0, -points)
+
+    # purchases
+
+    def preview(self, **purchase):
+        return self._accrual(keep=False, **purchase)
+
+    def accrue(self, **purchase):
+        return self._accrual(keep=True, **purchase)
+
+    def _accrual(self, keep, member_id, merchant_id, amount, order_ref, at, occurred_at=None, channel='pos',
+                 lines=None, tenders=None, attributes=None, external_refs=None):
+        """A preview knows no external refs and compares no payload: of a receipt posted it is the first result."""
+        require(amount is not None, '22004')
+        amount = Fraction(amount)
+        require(amount >= 0, '22023')
+        member = self.member(member_id).copy()
+        require((amount * 10**self.config.digits).denominator == 1, '22023')
+        order = self._read_lines(lines, merchant_id, amount)
+        require(sum(Fraction(tender['amount']) for tender in tenders or []) <= amount, '22023')
+        posted_at = max(at, member.last_posted_at)
+        payload = (amount, channel, repr(lines), repr(tenders), attributes or {}, external_refs or {}, occurred_at, at)
+        require(occurred_at is None or occurred_at <= posted_at + self.config.max_future, '22023')
+        require(all(line.merchant_id in self.merchants for line in order) and merchant_id in self.merchants, 'MB003')
+        first = self._first_result(member, merchant_id, order_ref, amount, payload, external_refs, keep)
+        if first:
+            return self._accrual_result(member, first, duplicate=True)
+        occurred_at = occurred_at or posted_at
+        day = self.days.day_of(occurred_at)
+        require(all(self.merchants[number].open_on(day)
+                    for number in [merchant_id] + [line.merchant_id for line in order]), 'MB003')
+        require(member.status != 'closed', 'MB102')
+
+        self._settle(member, posted_at)
+        event = self._judge(member, order, amount, occurred_at, posted_at)
+        event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel,
+                     lines=[self._line_facts(line) for line in order] if lines is not None else None)
+        self._record_activity(member, event['day'], 1, event['basis'], 0)
+        self._split_sale(member, event, order)
+        if event['status'] == 'posted':
+            self._award(member, event, event, order)
+            self._upgrade(member, event, event['day'])
+        event.update(tier_after=member.tier_id, tier_changed=member.history[-1][4] == event['journal_no'])
+        self._settle(member, posted_at)
+        if keep:
+            self.members[member_id] = member
+            self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
+            for ref in (external_refs or {}).items():
+                self.receipt_refs[ref] = (merchant_id, order_ref)
+            if attributes:
+                member.contexts[event['journal_no']] = attributes
+        return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
+
+    def _read_lines(self, lines, merchant_id, amount):
+        if lines is None:
+            return [Line(1, merchant_id, amount, True, {})]
+        order = [Line(line.get('line_no', number), line.get('merchant_id', merchant_id), Fraction(line['amount']),
+                      line.get('eligible', True),
+                      {key: line[key] for key in ('category', 'brand', 'sku', 'quantity') if key in line})
+                 for number, line in enumerate(lines, 1)]
+        require(sum(line.amount for line in order) == amount, '22023')
+        return sorted(order, key=lambda line: line.line_no)
+
+    def _first_result(self, member, merchant_id, order_ref, amount, payload, external_refs, keep):
+        """The event that this receipt, or one with a known external ref, was posted as."""
+        known = self.receipts.get((merchant_id, order_ref))
+        if known:
+            require(known[0] == member.member_id, 'MB202')
+            require(known[2] == payload or not keep, 'MB201')
+            return member.event(known[1])
+        for ref in sorted((external_refs or {}).items()):
+            if ref in self.receipt_refs:
+                key = self.receipt_refs[ref]
+                owner, journal_no, _ = self.receipts[key]
+                require(owner == member.member_id, 'MB202')
+                event = member.event(journal_no)
+                require((key[0], event['amount']) == (merchant_id, amount), 'MB201')
+                return event
+        return None
+
+    def _judge(self, member, order, amount, occurred_at, posted_at):
+        """Posts the event with tier, rates and the award wanted; status says what becomes of it."""
+        config = self.config
+        tier = self.tiers[member.tier_at(occurred_at)]
+        values = [line.basis * config.base_rate * tier.multiplier for line in order]
+        basis = sum(line.basis for line in order)
+        rounded = ROUNDINGS[config.award_rounding]
+        wanted = rounded(sum(values))
+        for line, points in zip(order, spread(wanted, values)):
+            line.points = points
+        status, reason_code = 'posted', None
+        if member.status == 'frozen':
+            status, reason_code = 'rejected', 'member_frozen'
+        elif (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > config.claim_days:
+            status, reason_code = 'review', 'late_claim'
+        return self._post(member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
+                          reason_code=reason_code, points_wanted=wanted, base_points=rounded(basis * config.base_rate),
+                          base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
+                          tier_multiplier=tier.multiplier)
+
+    def _award(self, member, purchase, event, order):
+        """Opens the lots of a purchase; event is the purchase itself or the review that approved it."""
+        shares = {}
+        for line in order:
+            pending = self.merchants[line.merchant_id].pending_days
+            pending = self.config.pending_days if pending is None else pending
+            active_at = event['posted_at']
+            if pending:
+                active_at = self.days.start_of(purchase['day'] + timedelta(days=pending))
+            expires_at = self._programme_expiry(purchase['day'])
+            if expires_at is not None:
+                expires_at = max(expires_at, active_at)
+            if line.points:
+                shares[active_at, expires_at] = shares.get((active_at, expires_at), 0) + line.points
+        for (active_at, expires_at), points in shares.items():
+            self._credit(member, event, points, active_at, expires_at)
+        self._record_activity(member, purchase['day'], 0, 0, sum(shares.values()))
+        self._split_points(member, purchase, event, order)
+        if shares and event is purchase:
+            event['available_at'] = min(active_at for active_at, _ in shares)
+            event['expires_at'] = min((end for _, end in shares if end is not None), default=None)
+            if event['available_at'] > event['posted_at']:
+                event['status'] = 'pending'
+
+    def _record_activity(self, member, day, *more):
+        row = member.activity.setdefault(day, [0, Fraction(0), 0])
+        row[:] = [old + new for old, new in zip(row, more)]
+
+    def _upgrade(self, member, event, purchase_day):
+        """To the highest tier reached by the spend of the window that ends with the purchase or its posting."""
+        end = max(self.days.day_of(event['posted_at']), purchase_day)
+        start = add_months(end, -self.config.tier_window_months)
+        spend = sum(row[1] for day, row in member.activity.items() if start < day <= end)
+        rank = self.tiers[member.tier_id].rank
+        reached = [tier for tier in self.tiers.values()
+                   if tier.rank > rank and tier.qualify_basis is not None and tier.qualify_basis <= spend]
+        if reached:
+            self._change_tier(member, max(reached, key=lambda tier: tier.rank), 'upgrade', event)
+
+    def review(self, member_id, journal_no, decision, reason, at):
+        require(decision in ('approve', 'reject'), '22023')
+        member = self.member(member_id).copy()
+        purchase = member.event(journal_no)
+        require(purchase and purchase['status'] == 'review', 'MB005')
+        first = member.keys.get(('review', str(journal_no)))
+        if first:
+            require(first[1] == decision, 'MB201')
+            return
+        require(member.status != 'closed', 'MB102')
+        posted_at = max(at, member.last_posted_at)
+        self._settle(member, posted_at)
+        event = self._post(member, 'review', purchase['occurred_at'], posted_at, reason=reason, refers_to=journal_no,
+                           reason_code='approved' if decision == 'approve' else 'rejected')
+        if decision == 'approve':
+            if purchase['lines'] is None:
+                order = [Line(1, purchase['merchant_id'], purchase['amount'], True, {}, purchase['points_wanted'])]
+            else:
+                order = [Line(line['line_no'], line['merchant_id'], line['amount'], True, {}, line['points'])
+                         for line in purchase['lines']]
+            self._award(member, purchase, event, order)
+            self._upgrade(member, event, purchase['day'])
+            self._settle(member, posted_at)
+        member.keys['review', str(journal_no)] = (event['journal_no'], decision)
+        self.members[member_id] = member
+
+    # splits
+
+    def _contract(self, merchant_id, day):
+        return next((c for c in self.merchants[merchant_id].contracts if c.covers(day)), NO_CONTRACT)
+
+    def _split(self, member, event, merchant_id, kind, payer, payee, amount, points=None):
+        amount = to_minor_unit(amount, self.config.digits)
+        if amount or points:
+            number = sum(split['journal_no'] == event['journal_no'] for split in member.splits) + 1
+            member.splits.append({
+                'journal_no': event['journal_no'], 'split_no': number, 'merchant_id': merchant_id, 'kind': kind,
+                'payer_party_id': payer, 'payee_party_id': payee, 'amount': amount, 'points': points})
+
+    def _split_sale(self, member, event, order):
+        collected = Fraction(0)
+        for merchant_id in dict.fromkeys(line.merchant_id for line in order):
+            merchant = self.merchants[merchant_id]
+            contract = self._contract(merchant_id, event['day'])
+            net = sum(line.amount for line in order if line.merchant_id == merchant_id)
+            if contract.collects == 'mall':
+                self._split(member, event, merchant_id, 'sale', merchant.mall_party_id, merchant.party_id, net)
+            else:
+                collected += net
+            self._split(member, event, merchant_id, 'commission', merchant.party_id, merchant.mall_party_id,
+                        net * contract.commission_rate)
+        event['merchant_collected'] = collected
+
+    def _split_points(self, member, purchase, event, order):
+        for merchant_id in dict.fromkeys(line.merchant_id for line in order):
+            merchant = self.merchants[merchant_id]
+            points = sum(line.points for line in order if line.merchant_id == merchant_id)
+            price = self._contract(merchant_id, purchase['day']).issue_price
+            if price:
+                self._split(member, event, merchant_id, 'points_issued', merchant.party_id, merchant.mall_party_id,
+                            points * price, points)
+
+    # results
+
+    def _line_facts(self, line):
+        return {'line_no': line.line_no, 'merchant_id': line.merchant_id, 'amount': line.amount, 'basis': line.basis,
+                'points': line.points, **line.facts}
+
+    def _accrual_result(self, member, event, duplicate, journal_no=None):
+        explanation = {'tier': self.tiers[event['tier_id']].code, 'tier_multiplier': event['tier_multiplier'],
+                       'base_rate': event['base_rate'], 'rounding': event['rounding'], 'basis': event['basis']}
+        if event['lines'] is not None:
+            explanation['lines'] = event['lines']
+        return {
+            'journal_no': event['journal_no'] if duplicate else journal_no, 'status': event['status'],
+            'reason_code': event['reason_code'], 'points': event['points'], 'points_wanted': event['points_wanted'],
+            'base_points': event['base_points'], 'bonus_points': event['points_wanted'] - event['base_points'],
+            'available_at': event['available_at'], 'expires_at': event['expires_at'], 'balance': event['balance'],
+            'tier': self.tiers[event['tier_after']].code, 'tier_changed': event['tier_changed'],
+            'duplicate': duplicate, 'explanation': explanation}
+
+    # reading views
+
+    def settled(self, member_id, now):
+        """The member as if touched now: what every reading view shows."""
+        member = self.members[member_id].copy()
+        self._settle(member, max(now, member.last_posted_at))
+        return member
+
+    def balance_row(self, member_id, now):
+        member = self.settled(member_id, now)
+        pending = sum(lot.remaining for lot in member.lots if lot.active_at > now)
+        ends = [lot.expires_at for lot in member.lots if lot.expires_at is not None]
+        return {'balance': member.balance, 'available': member.balance - pending, 'pending': pending, 'held': 0,
+                'debt': member.debt, 'next_expiry': min(ends, default=None),
+                'expiring_30d': sum(lot.remaining for lot in member.lots
+                                    if lot.expires_at is not None and lot.expires_at <= now + THIRTY_DAYS)}
+
+    def lot_rows(self, member_id, now):
+        rows = []
+        for lot in self.settled(member_id, now).lots:
+            pending = lot.active_at > now
+            rows.append({'lot_no': lot.lot_no, 'journal_no': lot.journal_no, 'origin': lot.origin,
+                         'granted': lot.granted, 'remaining': lot.remaining, 'held': 0,
+                         'available': 0 if pending else lot.remaining, 'state': 'pending' if pending else 'active',
+                         'active_at': lot.active_at, 'expires_at': lot.expires_at})
+        return rows
+
+    def progress_row(self, member_id, now):
+        member = self.members[member_id]
+        tier = self.tiers[member.tier_id]
+        today = self.days.day_of(now)
+        start = add_months(today, -self.config.tier_window_months)
+        spend = sum((row[1] for day, row in member.activity.items() if start < day <= today), Fraction(0))
+        above = [t for t in self.tiers.values() if t.rank > tier.rank and t.qualify_basis is not None]
+        after = min(above, key=lambda t: t.rank, default=None)
+        return {'tier': tier.code, 'tier_since': member.tier_since, 'tier_expires_at': member.tier_expires_at,
+                'tier_locked_until': member.tier_locked_until, 'window_basis': spend,
+                'next_tier': after and after.code,
+                'basis_missing': max(after.qualify_basis - spend, Fraction(0)) if after else 0}

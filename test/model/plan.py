@@ -1,0 +1,347 @@
+"""The operations of one seed, drawn up front: nothing here depends on how an operation ends.
+
+An operation is a dict: `do` names it, members are labels of enrolments (so that a shortened list still makes
+sense), times are absolute. The clock only goes forward and stays in the past, so every call can pass `at`.
+"""
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from days import Days, add_months
+
+PLACES = [
+    # zone, currency, its digits, calling code of plain numbers, where the clock starts
+    ('Asia/Shanghai', 'CNY', 2, '86', '2019-12-20 10:00'),
+    ('America/New_York', 'USD', 2, '1', '2021-10-25 15:00'),
+    ('Europe/London', 'GBP', 2, '44', '2022-03-20 09:00'),
+    ('Asia/Tokyo', 'JPY', 0, '81', '2020-01-25 03:00'),
+    ('Asia/Kuwait', 'KWD', 3, None, '2021-02-20 12:00'),
+    ('Pacific/Apia', 'USD', 2, '1', '2011-12-20 20:00'),
+    ('America/Havana', 'USD', 2, '1', '2018-03-01 18:00'),
+]
+END_OF_TIME = datetime(2026, 6, 1, tzinfo=UTC)
+MERCHANTS = (1, 2, 3, 4, 5)
+TIERS = ('regular', 'silver', 'gold', 'diamond')
+CHANNELS = ('pos', 'app', 'wechat')
+NOBODY = -1                    # label of a member who does not exist
+
+
+class Plan:
+    def __init__(self, seed, count):
+        self.random = random.Random(seed)
+        self.zone, self.currency, self.digits, self.phone_country, start = PLACES[seed % len(PLACES)]
+        self.days = Days(self.zone)
+        self.now = datetime.fromisoformat(start).replace(tzinfo=UTC)
+        self.labels = 0
+        self.refs = 0
+        self.keyed = []            # operations that can come again
+        self.moments = [self.now]
+        self.setup = self._setup()
+        self.operations = []
+        while len(self.operations) < count:
+            self._tick()
+            progress = len(self.operations) / count
+            self.operations.append(self._operation(progress))
+
+    # --- small draws
+
+    def chance(self, probability):
+        return self.random.random() < probability
+
+    def pick(self, options):
+        return self.random.choice(options)
+
+    def money(self, units):
+        return Decimal(units).scaleb(-self.digits)
+
+    def rate(self, low, high, decimals):
+        return Decimal(self.random.randint(low, high)).scaleb(-decimals)
+
+    def new_ref(self):
+        self.refs += 1
+        return f'r{self.refs}'
+
+    def someone(self):
+        """Mostly one of a few busy members, so that their stories get long."""
+        if self.chance(0.005):
+            return NOBODY
+        busy = min(self.labels, 8)
+        return self.random.randrange(busy if self.chance(0.7) else self.labels)
+
+    # --- the clock
+
+    def _tick(self):
+        ahead = self._jump()
+        if self.now < ahead < END_OF_TIME:
+            self.now = ahead
+        self.moments.append(self.now)
+
+    def _jump(self):
+        draw = self.random.random()
+        today = self.days.day_of(self.now)
+        nudge = timedelta(microseconds=self.pick((-1, 0, 0, 1, 1_000_000, -1_000_000)))
+        if draw < 0.32:
+            return self.now
+        if draw < 0.54:
+            return self.now + timedelta(seconds=self.random.randint(1, 5000))
+        if draw < 0.74:
+            return self.now + timedelta(hours=self.random.randint(1, 50), microseconds=self.random.randint(0, 999_999))
+        if draw < 0.90:
+            return self.days.start_of(today + timedelta(days=self.random.randint(1, 4))) + nudge
+        if draw < 0.95:
+            return self.days.start_of(add_months(today.replace(day=1), 1)) + nudge
+        if draw < 0.96:
+            return (self.days.next_clock_change(self.now) or self.now + timedelta(days=20)) + nudge
+        if draw < 0.964:
+            return self.days.start_of(today.replace(year=today.year + 1, month=1, day=1)) + nudge
+        if draw < 0.97:
+            end_of_february = self.days.start_of(today.replace(year=today.year + (today.month > 2), month=3, day=1))
+            return end_of_february - timedelta(hours=self.random.randint(1, 30))
+        return self.now + timedelta(days=self.random.randint(1, 45))
+
+    # --- set-up and configuration
+
+    def _setup(self):
+        """Merchants 1 and 2 belong to the mall's own party, 3 to 5 to others; 5 to another mall."""
+        steps = []
+        for merchant_id in self.random.sample(MERCHANTS, 3):
+            steps.append(self._contract(merchant_id, None))
+        steps += [self._tiers(tier) for tier in TIERS[1:]]
+        steps += [self._configure() for _ in range(2)]
+        return steps
+
+    def _contract(self, merchant_id, day):
+        return {'do': 'contract', 'merchant_id': merchant_id, 'day': day, 'collects': self.pick(('merchant', 'mall')),
+                'commission_rate': self.rate(0, 30, 2) if self.chance(0.7) else self.rate(0, 999_999, 6),
+                'issue_price': self.rate(0, 100, 3) if self.chance(0.7) else self.rate(0, 99_999, 6)}
+
+    def _tiers(self, code):
+        rank = TIERS.index(code)
+        unit = (rank or 1) * 10**self.digits
+        changes = {'qualify_basis': self.pick((None, self.money(self.random.randint(1, 300 * unit)), self.money(500 * unit))),
+                   'multiplier': self.pick((Decimal(1), Decimal('1.2'), Decimal('1.5'), self.rate(0, 30_000, 4))),
+                   'validity_months': self.pick((None, 1, 12, 24))}
+        if rank == 0:
+            del changes['qualify_basis']
+        return {'do': 'tier', 'code': code, 'changes': dict(self.random.sample(sorted(changes.items()), 2))}
+
+    def _configure(self):
+        name, value = self.pick((
+            ('base_rate', self.pick((Decimal(1), Decimal('0.1'), Decimal('1.5'), self.rate(0, 9_999_999, 6)))),
+            ('award_rounding', self.pick(('floor', 'half_up', 'ceiling'))),
+            ('points_valid_months', self.pick((None, 1, 1, 3, 6, 12, 24, 120))),
+            ('pending_days', self.pick((0, 0, 1, 7, 40))),
+            ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
+            ('allow_debt', self.pick((True, True, False))),
+            ('tier_window_months', self.pick((1, 6, 12, 120)))))
+        return {'do': 'program', 'name': name, 'value': value}
+
+    def _configuration(self):
+        draw = self.random.random()
+        if draw < 0.5:
+            return self._configure()
+        day = self.days.day_of(self.now) + timedelta(days=self.random.randint(-20, 20))
+        if draw < 0.65:
+            return {'do': 'merchant', 'merchant_id': self.pick(MERCHANTS), 'changes': {
+                'pending_days': self.pick((None, 0, 1, 3, 14, 60))}}
+        if draw < 0.7:
+            return {'do': 'merchant', 'merchant_id': 5, 'changes': self.pick((
+                {'opened_on': day, 'ended_on': None}, {'opened_on': None, 'ended_on': day},
+                {'opened_on': None, 'ended_on': None}))}
+        if draw < 0.8:
+            return self._tiers(self.pick(TIERS))
+        return self._contract(self.pick(MERCHANTS), day)
+
+    # --- operations
+
+    def _operation(self, progress):
+        if self.labels < 4 or (self.labels < 40 and self.chance(0.06)):
+            return self._enroll()
+        late = 0.05 if progress > 0.5 else 0.01
+        kinds = {
+            self._accrue: 0.36, self._again: 0.08, self._grant: 0.10, self._adjust: 0.12, self._configuration: 0.07,
+            self._read: 0.13, self._identity: 0.02, self._profile: 0.02,
+            self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
+        return self.pick_weighted(kinds)()
+
+    def pick_weighted(self, kinds):
+        return self.random.choices(list(kinds), weights=list(kinds.values()))[0]
+
+    def _identity_of(self, number):
+        """One of the phones, mails and cards in play, in one of its spellings."""
+        kind = ('phone', 'card', 'email')[number % 3]
+        if kind == 'card':
+            return kind, self.pick(('C-{}', ' C-{} ')).format(number)
+        if kind == 'email':
+            return kind, self.pick(('m{}@example.com', 'M{}@Example.COM ')).format(number)
+        tail = f'{555_0000 + number}'
+        country = self.phone_country or '965'
+        return kind, self.pick(('+{c}20{t}', '00{c}20{t}', '+{c} 20-{t} ', '20{t}', '020 {t}')).format(c=country, t=tail)
+
+    def _enroll(self):
+        label = self.labels
+        self.labels += 1
+        number = label if self.chance(0.9) else self.random.randrange(40)
+        kind, value = self._identity_of(number)
+        return {'do': 'enroll', 'label': label, 'kind': kind, 'value': value, 'at': self.now,
+                'invited_by': self.random.randrange(-1, label) if label and self.chance(0.3) else None,
+                'birthday': '2000-02-29' if self.chance(0.3) else None, 'channel': self.pick(CHANNELS),
+                'source': self.pick((None, 'gate 3')), 'attributes': self.pick((None, {'a': 1}))}
+
+    def _occurred_at(self):
+        draw = self.random.random()
+        if draw < 0.55:
+            return None
+        if draw < 0.65:
+            return self.now + timedelta(seconds=self.pick((1, 300, 600)))
+        if draw < 0.66:
+            return self.now + timedelta(seconds=601)
+        if draw < 0.80:
+            return self.now - timedelta(seconds=self.random.randint(0, 90_000))
+        if draw < 0.95:
+            return self.now - timedelta(days=self.random.randint(1, 50), seconds=self.random.randint(0, 90_000))
+        return self.now - timedelta(days=self.random.randint(50, 1200))
+
+    def _posting_time(self):
+        """Mostly the clock; sometimes an `at` of the past, which the engine raises."""
+        return self.now - timedelta(seconds=self.random.randint(1, 9_000_000)) if self.chance(0.05) else self.now
+
+    def _units(self):
+        draw = self.random.random()
+        if draw < 0.05:
+            return 0
+        if draw < 0.30:
+            return self.random.randint(1, 300)
+        if draw < 0.95:
+            return self.random.randint(1, 400 * 10**self.digits)
+        return self.random.randint(1, 10**6 * 10**self.digits)
+
+    def _lines(self, units):
+        count = self.random.randint(1, 6)
+        cuts = sorted(self.random.randint(0, units) for _ in range(count - 1))
+        parts = [high - low for low, high in zip([0] + cuts, cuts + [units])]
+        numbers = self.random.sample(range(1, 20), count) if self.chance(0.3) else None
+        lines = []
+        for i, part in enumerate(parts):
+            line = {'amount': self.money(part)}
+            if numbers:
+                line['line_no'] = numbers[i]
+            if self.chance(0.6):
+                line['merchant_id'] = self.pick(MERCHANTS)
+            if self.chance(0.2):
+                line['eligible'] = self.chance(0.3)
+            for key, value in (('category', 'food'), ('brand', 'B'), ('sku', 'S 1'), ('quantity', 2)):
+                if self.chance(0.1):
+                    line[key] = value
+            lines.append(line)
+        return lines
+
+    def _accrue(self):
+        units = self._units()
+        operation = {
+            'do': 'accrue', 'label': self.someone(), 'merchant_id': self.pick(MERCHANTS),
+            'amount': self.money(units), 'order_ref': self.new_ref(), 'occurred_at': self._occurred_at(),
+            'channel': self.pick(CHANNELS), 'lines': self._lines(units) if self.chance(0.4) else None,
+            'tenders': None, 'attributes': self.pick((None, None, {'table': 7, 'x': [1, 2]})), 'external_refs': None,
+            'at': self._posting_time(), 'preview': self.chance(0.3)}
+        if self.chance(0.15):
+            operation['tenders'] = [{'kind': 'cash', 'amount': self.money(self.random.randint(0, units))}]
+        if self.chance(0.15):
+            operation['external_refs'] = {kind: self.new_ref() for kind in self.random.sample(('wechat', 'alipay', 'pos'), 2)}
+        if self.chance(0.03):
+            self._spoil(operation)
+        self.keyed.append(operation)
+        return operation
+
+    def _spoil(self, operation):
+        operation.update(self.pick((
+            {'amount': None}, {'amount': Decimal(-1)}, {'amount': Decimal('0.12345')}, {'merchant_id': 99},
+            {'tenders': [{'kind': 'cash', 'amount': operation['amount'] + 1}]},
+            {'lines': [{'amount': operation['amount'] + 1}]})))
+
+    def _grant(self):
+        expires_at = None
+        if self.chance(0.5):
+            expires_at = self.now + timedelta(days=self.random.randint(0, 200), seconds=self.pick((-1, 0, 1, 3600)))
+        operation = {'do': 'grant', 'label': self.someone(), 'points': self._points(), 'reason': 'birthday',
+                     'ref': self.new_ref(), 'expires_at': expires_at, 'at': self._posting_time()}
+        self.keyed.append(operation)
+        return operation
+
+    def _adjust(self):
+        sign = -1 if self.chance(0.75) else 1
+        operation = {'do': 'adjust', 'label': self.someone(), 'points': sign * self._points(), 'reason': 'complaint',
+                     'ref': self.new_ref(), 'at': self._posting_time()}
+        self.keyed.append(operation)
+        return operation
+
+    def _points(self):
+        return self.pick((1, self.random.randint(1, 50), self.random.randint(1, 900), self.random.randint(1, 20_000),
+                          0 if self.chance(0.1) else 5))
+
+    def _again(self):
+        """An earlier call again: as it was, for another member, or with other content."""
+        if not self.keyed:
+            return self._accrue()
+        first = self.pick(self.keyed[-60:])
+        if self.chance(0.4):
+            if first.get('amount') is not None and self.chance(0.5):
+                return dict(first, amount=first['amount'].normalize())
+            return dict(first)
+        if self.chance(0.3):
+            return dict(first, label=self.someone())
+        if first['do'] != 'accrue':
+            return dict(first, **self.pick(({'points': first['points'] + 1}, {'reason': 'other'}, {'at': self.now})))
+        if first['external_refs'] and self.chance(0.6):
+            return dict(first, order_ref=self.new_ref(), **self.pick((
+                {}, {'channel': 'app'}, {'merchant_id': self.pick(MERCHANTS)}, {'label': self.someone()},
+                {'amount': self.money(1), 'lines': None, 'tenders': None})))
+        return dict(first, **self.pick((
+            {'amount': self.money(1), 'lines': None, 'tenders': None}, {'channel': 'kiosk'}, {'attributes': {'y': 1}},
+            {'occurred_at': self.now - timedelta(days=1)}, {'at': self.now}, {'external_refs': {'wechat': self.new_ref()}})))
+
+    def _read(self):
+        draw = self.random.random()
+        if draw < 0.4:
+            known_at = None if self.chance(0.4) else self.pick(self.moments)
+            at = self.pick(self.moments) + timedelta(days=self.pick((0, 0, 30, 365)))
+            return {'do': 'balance_at', 'label': self.someone(), 'at': min(at, END_OF_TIME), 'known_at': known_at}
+        if draw < 0.7:
+            return {'do': 'statement', 'label': self.someone(), 'max_rows': self.pick((1, 2, 3, 5, 10, 100))}
+        kind, value = self._identity_of(self.random.randrange(45))
+        return {'do': 'find_member', 'kind': kind, 'value': value}
+
+    def _identity(self):
+        kind, value = self._identity_of(self.random.randrange(60))
+        return {'do': 'add_identity', 'label': self.someone(), 'kind': kind, 'value': value}
+
+    def _profile(self):
+        if self.chance(0.5):
+            return {'do': 'set_tags', 'label': self.someone(),
+                    'tags': [self.pick(('sport', 'food', 'kids', 'vip')) for _ in range(self.random.randint(0, 4))]}
+        return {'do': 'update_member', 'label': self.someone(),
+                'changes': dict(self.random.sample((('birthday', '1999-12-31'), ('attributes', {'b': [2]}),
+                                                    ('consent', {'sms': True})), self.random.randint(1, 3)))}
+
+    # These take the real clock, so they turn their member's clock to the present for good.
+
+    def _review(self):
+        return {'do': 'review', 'label': self.someone(), 'pick': self.random.randrange(10),
+                'decision': 'approve' if self.chance(0.7) else 'reject', 'reason': self.pick(('seen', 'checked'))}
+
+    def _status(self):
+        return {'do': 'status', 'label': self.someone(), 'reason': 'desk',
+                'status': self.random.choices(('frozen', 'active', 'closed'), (6, 5, 1))[0]}
+
+    def _set_tier(self):
+        return {'do': 'set_tier', 'label': self.someone(), 'code': self.pick(TIERS + ('bronze',)), 'reason': 'gift',
+                'lock_until': self.pick((None, None, datetime(2031, 1, 1, tzinfo=UTC)))}
+
+    def _change_identity(self):
+        number = self.random.randrange(60)
+        kind, value = self._identity_of(number)
+        if self.chance(0.4):
+            return {'do': 'remove_identity', 'label': self.someone(), 'kind': kind, 'value': value, 'reason': 'lost'}
+        _, new_value = self._identity_of((number + 3 * self.random.randrange(20)) % 60)
+        return {'do': 'replace_identity', 'label': self.someone(), 'kind': kind, 'value': value,
+                'new_value': new_value, 'reason': 'lost'}

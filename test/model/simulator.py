@@ -1,0 +1,359 @@
+"""Runs a plan against the database and the model and compares everything after every operation."""
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from itertools import zip_longest
+
+from database import instant, parse_instant
+from model import Contract, Merchant, Programme, Refusal, Tier
+from money import to_decimal
+from plan import MERCHANTS, NOBODY, Plan
+
+EVERYONE_EVERY = 50
+TYPED = {'amount': 'numeric', 'lines': 'jsonb', 'tenders': 'jsonb', 'attributes': 'jsonb', 'external_refs': 'jsonb',
+         'consent': 'jsonb', 'occurred_at': 'timestamptz', 'at': 'timestamptz', 'expires_at': 'timestamptz',
+         'lock_until': 'timestamptz', 'known_at': 'timestamptz', 'birthday': 'date', 'tags': 'text[]'}
+
+
+class Difference(Exception):
+    """The database and the model disagree, after operation `number`."""
+
+    number = 0
+
+
+def shown(value):
+    """A model's value as the database's JSON shows it."""
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Fraction):
+        return to_decimal(value)
+    if isinstance(value, dict):
+        return {key: shown(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [shown(item) for item in value]
+    return value
+
+
+def same(what, found, expected):
+    if found == expected:
+        return
+    if isinstance(found, dict) and isinstance(expected, dict):
+        for key in expected.keys() | found.keys():
+            same(f'{what}.{key}', found.get(key), expected.get(key))
+    elif isinstance(found, list) and isinstance(expected, list):
+        for number, (left, right) in enumerate(zip_longest(found, expected)):
+            same(f'{what}[{number}]', left, right)
+    else:
+        raise Difference(f'{what}: database {found!r}, model {expected!r}')
+
+
+class Simulation:
+    def __init__(self, database, seed, count):
+        self.database = database
+        self.plan = Plan(seed, count)
+
+    def run(self, operations):
+        """Raises Difference at the first operation after which the two disagree."""
+        self._start()
+        for operation in self.plan.setup:
+            self.step(operation)
+        for number, operation in enumerate(operations, 1):
+            try:
+                self.step(operation)
+                if number % EVERYONE_EVERY == 0 or number == len(operations):
+                    self.compare_everyone()
+            except Difference as difference:
+                difference.number = number
+                raise
+
+    def _start(self):
+        plan, run = self.plan, self.database.run
+        self.database.start_programme(plan.zone, plan.currency)
+        self.model = Programme(plan.zone, plan.digits, plan.phone_country)
+        self.ids = {NOBODY: 10**9}
+        rows = self.database.rows('SELECT * FROM membership.tier')
+        self.model.tiers = {
+            row['tier_id']: Tier(row['tier_id'], row['code'], row['rank'], Fraction(row['multiplier']),
+                                 None if row['qualify_basis'] is None else Fraction(row['qualify_basis']),
+                                 row['validity_months']) for row in rows}
+        run("INSERT INTO membership.party VALUES (2, 'Shop', 'merchant'), (3, 'Chain', 'merchant'), (4, 'Annex', 'mall')")
+        run("INSERT INTO membership.mall VALUES (2, 'Annex', 4)")
+        for merchant_id in MERCHANTS:
+            party, mall = {3: (2, 1), 4: (3, 1), 5: (3, 2)}.get(merchant_id, (1, 1))
+            run('INSERT INTO membership.merchant (merchant_id, name, party_id, mall_id) VALUES (%s, %s, %s, %s)',
+                (merchant_id, f'shop {merchant_id}', party, mall))
+            self.model.merchants[merchant_id] = Merchant(merchant_id, party, {1: 1, 2: 4}[mall])
+
+    def step(self, operation):
+        arguments = {key: value for key, value in operation.items() if key != 'do'}
+        if 'label' in arguments and operation['do'] != 'enroll':
+            label = arguments.pop('label')
+            if label not in self.ids:
+                return             # its enrolment was left out of a shortened list
+            arguments['member_id'] = self.ids[label]
+        getattr(self, 'do_' + operation['do'])(**arguments)
+        if arguments.get('member_id') in self.model.members:
+            self.compare_member(arguments['member_id'])
+
+    # --- the two sides of a call
+
+    def ask(self, function, **arguments):
+        return self.database.call(function, **{
+            name: (value, TYPED[name]) if name in TYPED else value for name, value in arguments.items()})
+
+    def expect(self, what, answer, verb, *arguments, **named):
+        """The model's result of the same call, compared with the database's row or SQLSTATE."""
+        row, sqlstate = answer
+        try:
+            result, refused = verb(*arguments, **named), None
+        except Refusal as refusal:
+            result, refused = None, refusal.sqlstate
+        same(what, sqlstate or 'accepted', refused or 'accepted')
+        if row is not None and isinstance(result, (dict, tuple)):
+            found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
+            same(what, found, shown(result if isinstance(result, dict) else dict(zip(row, result))))
+        return result
+
+    def real_clock(self, member_id, function, verb, *arguments, **named):
+        """A call without `at`: the model takes the time that the database read."""
+        member = self.model.members.get(member_id)
+        before, rows = self.database.clock(), member and len(member.journal)
+        answer = self.ask(function, member_id=member_id, **named)
+        posted_at = before
+        if member:
+            journal = self.database.state(member_id)['journal']
+            if len(journal) > rows:
+                posted_at = parse_instant(journal[-1]['posted_at'])
+                if not (before <= posted_at <= self.database.clock() or posted_at == member.last_posted_at):
+                    raise Difference(f'{function}: posted_at {posted_at} is not the time of the call')
+        self.expect(function, answer, verb, member_id, *arguments, at=posted_at)
+
+    # --- operations
+
+    def do_enroll(self, label, kind, value, at, invited_by, **profile):
+        code = None
+        if invited_by is not None:
+            code = ' ' + self.model.referral_codes.get(self.ids.get(invited_by), 'NOBODY00').lower()
+        answer = self.ask('enroll_member', identity_kind=kind, identity_value=value, at=at, referral_code=code, **profile)
+        row = answer[0] or {}
+        self.expect('enroll_member', answer, self.model.enroll, kind, value, at, row.get('member_id'),
+                    row.get('referral_code'), referral_code=code, **profile)
+        if row:
+            self.ids[label] = row['member_id']
+            self.compare_member(row['member_id'])
+
+    def do_accrue(self, preview, **purchase):
+        if preview:
+            shown_before = {name: value for name, value in purchase.items() if name != 'external_refs'}
+            answer = self.ask('preview_accrual', **shown_before)
+            self.expect('preview_accrual', answer, self.model.preview, **shown_before)
+        answer = self.ask('accrue_points', **purchase)
+        self.expect('accrue_points', answer, self.model.accrue, **purchase)
+
+    def do_grant(self, **arguments):
+        self.expect('grant_points', self.ask('grant_points', **arguments), self.model.grant, **arguments)
+
+    def do_adjust(self, **arguments):
+        self.expect('adjust_points', self.ask('adjust_points', **arguments), self.model.adjust, **arguments)
+
+    def do_review(self, member_id, pick, decision, reason):
+        """One of the member's purchases under review, decided or not; without any, a number that is none."""
+        member = self.model.members.get(member_id)
+        waiting = [event['journal_no'] for event in member.journal if event['status'] == 'review'] if member else []
+        journal_no = waiting[pick % len(waiting)] if waiting else pick
+        self.real_clock(member_id, 'review_accrual', self.model.review, journal_no, decision, reason,
+                        journal_no=journal_no, decision=decision, reason=reason)
+
+    def do_status(self, member_id, status, reason):
+        self.real_clock(member_id, 'set_member_status', self.model.set_status, status, reason,
+                        status=status, reason=reason)
+
+    def do_set_tier(self, member_id, code, lock_until, reason):
+        self.real_clock(member_id, 'set_tier', self.model.set_tier, code, lock_until, reason,
+                        tier=code, lock_until=lock_until, reason=reason)
+
+    def do_replace_identity(self, member_id, kind, value, new_value, reason):
+        self.real_clock(member_id, 'replace_identity', self.model.replace_identity, kind, value, new_value, reason,
+                        identity_kind=kind, old_value=value, new_value=new_value, reason=reason)
+
+    def do_remove_identity(self, member_id, kind, value, reason):
+        self.real_clock(member_id, 'remove_identity', self.model.remove_identity, kind, value, reason,
+                        identity_kind=kind, identity_value=value, reason=reason)
+
+    def do_add_identity(self, member_id, kind, value):
+        answer = self.ask('add_identity', member_id=member_id, identity_kind=kind, identity_value=value)
+        self.expect('add_identity', answer, self.model.add_identity, member_id, kind, value)
+
+    def do_set_tags(self, member_id, tags):
+        self.expect('set_tags', self.ask('set_tags', member_id=member_id, tags=tags),
+                    self.model.set_tags, member_id, tags)
+
+    def do_update_member(self, member_id, changes):
+        self.expect('update_member', self.ask('update_member', member_id=member_id, **changes),
+                    self.model.update_member, member_id, **changes)
+
+    def do_find_member(self, kind, value):
+        self.expect('find_member', self.ask('find_member', identity_kind=kind, identity_value=value),
+                    lambda: (self.model.find_member(kind, value),))
+
+    def do_balance_at(self, member_id, at, known_at):
+        answer = self.ask('balance_at', member_id=member_id, at=at, known_at=known_at or 'infinity')
+        self.expect('balance_at', answer, lambda: (self.model.member(member_id).balance_at(at, known_at),))
+
+    def do_statement(self, member_id, max_rows):
+        """All pages; together they are the statement, each line once."""
+        member = self.model.members.get(member_id)
+        before, lines = None, []
+        while True:
+            page = self.database.rows('SELECT * FROM membership.statement(%s, %s, %s)', (member_id, before, max_rows))
+            expected = member.statement_page(before, max_rows) if member else []
+            same('statement', page, [self.statement_row(*line) for line in expected])
+            lines += page
+            numbers = [line['entry_no'] for line in page if line['entry_no'] is not None]
+            if not numbers:
+                break
+            before = min(numbers)
+            if len(numbers) < max_rows:
+                break
+        if member:
+            same('statement pages', lines, [self.statement_row(*line) for line in reversed(member.statement_lines())])
+
+    # --- configuration
+
+    def do_program(self, name, value):
+        self.database.run(f'UPDATE membership.program SET {name} = %s', (value,))
+        setattr(self.model.config, name, Fraction(value) if isinstance(value, Decimal) else value)
+
+    def do_merchant(self, merchant_id, changes):
+        assigned = ', '.join(f'{name} = %({name})s' for name in changes)
+        self.database.run(f'UPDATE membership.merchant SET {assigned} WHERE merchant_id = %(merchant_id)s',
+                          dict(changes, merchant_id=merchant_id))
+        vars(self.model.merchants[merchant_id]).update(changes)
+
+    def do_tier(self, code, changes):
+        tier = next(tier for tier in self.model.tiers.values() if tier.code == code)
+        for name, value in changes.items():
+            self.database.run(f'UPDATE membership.tier SET {name} = %s WHERE code = %s', (value, code))
+            setattr(tier, name, Fraction(value) if isinstance(value, Decimal) else value)
+
+    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price):
+        """From that day on; a contract that starts later or on that day gets the new terms instead."""
+        contracts = self.model.merchants[merchant_id].contracts
+        last = contracts[-1] if contracts else None
+        terms = (collects, commission_rate, issue_price)
+        if last and (day is None or last.valid_from is not None and last.valid_from >= day):
+            self.database.run('UPDATE membership.contract SET collects = %s, commission_rate = %s, issue_price = %s'
+                              ' WHERE contract_id = %s', (*terms, last.contract_id))
+            last.collects, last.commission_rate, last.issue_price = collects, *map(Fraction, terms[1:])
+            return
+        if last:
+            self.database.run('UPDATE membership.contract SET valid_during = daterange(%s, %s) WHERE contract_id = %s',
+                              (last.valid_from, day, last.contract_id))
+            last.valid_to = day
+        contract_id = sum(len(merchant.contracts) for merchant in self.model.merchants.values()) + 1
+        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s)',
+                          (contract_id, merchant_id, day, *terms))
+        contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:])))
+
+    # --- comparison
+
+    def statement_row(self, event, entry):
+        merchant_id = event['merchant_id']
+        return shown({
+            'journal_no': event['journal_no'], 'entry_no': entry and entry['entry_no'], 'verb': event['verb'],
+            'points': entry['points'] if entry else 0,
+            'balance_after': entry['balance_after'] if entry else event['balance'],
+            'merchant_id': merchant_id, 'merchant': f'shop {merchant_id}' if merchant_id else None,
+            'order_ref': event['order_ref'], 'amount': event['amount'],
+            'reason': event['reason'] or event['reason_code'],
+            'occurred_at': event['occurred_at'], 'posted_at': event['posted_at']})
+
+    def member_rows(self, member_id, now):
+        """What every table and view should show of a member."""
+        model, member = self.model, self.model.members[member_id]
+        own = {'member_id': member_id}
+        wallet = dict(own, wallet_id=1)
+        points = dict(own, wallet='points')
+        rows = {
+            'journal': [dict(event, **own, actor=self.actor, login=self.actor) for event in member.journal],
+            'ledger_entry': [dict(entry, **wallet) for entry in member.entries],
+            'lot': [dict({name: value for name, value in vars(lot).items() if name != 'born_dead'}, **wallet, held=0)
+                    for lot in member.lots],
+            'merchant_split': [dict(split, **own) for split in member.splits],
+            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2])
+                             for day, row in sorted(member.activity.items())],
+            'journal_context': [dict(own, journal_no=number, attributes=attributes)
+                                for number, attributes in member.contexts.items()],
+            'source_key': [{'verb': verb, 'ref': ref, 'journal_no': number}
+                           for (verb, ref), (number, _) in member.keys.items()],
+            'receipt': [{'merchant_id': merchant_id, 'order_ref': ref, 'journal_no': number}
+                        for (merchant_id, ref), (owner, number, _) in model.receipts.items() if owner == member_id],
+            'member_identity': [{'kind': kind, 'value': value}
+                                for (kind, value), owner in sorted(model.identities.items()) if owner == member_id],
+            'tier_history': [dict(zip(('history_no', 'tier_id', 'starts', 'ends', 'cause', 'journal_no'), row))
+                             for row in self.history_rows(member)],
+            'account': [dict(wallet, balance=member.balance, held=0, debt=member.debt,
+                             next_journal_no=len(member.journal) + 1, next_entry_no=len(member.entries) + 1,
+                             last_posted_at=member.last_posted_at)],
+            'member': [dict(own, **model.profiles[member_id], **{name: getattr(member, name) for name in (
+                'status', 'tier_id', 'tier_since', 'tier_expires_at', 'tier_locked_until', 'enrolled_at')})],
+            'member_balance': [dict(points, **model.balance_row(member_id, now))],
+            'member_lots': [dict(points, **row) for row in model.lot_rows(member_id, now)],
+            'member_tier_progress': [dict(own, **model.progress_row(member_id, now))],
+        }
+        rows = shown(rows)
+        rows['member_statement'] = [
+            dict(self.statement_row(event, entry), member_id=member_id, last_entry_no=event['last_entry_no'])
+            for event, entry in member.statement_lines()]
+        return rows
+
+    @staticmethod
+    def history_rows(member):
+        """A tier held for no time at all is an empty range."""
+        for number, (tier_id, start, end, cause, journal_no) in enumerate(member.history, 1):
+            yield (number, tier_id, *((None, None) if start == end else (start, end)), cause, journal_no)
+
+    def compare_member(self, member_id):
+        state = self.database.state(member_id)
+        account = state['account'][0]
+        next_expiry = account.pop('next_expiry')
+        expected = self.member_rows(member_id, state.pop('now').astimezone(UTC))
+        for table in expected:
+            same(f'member {member_id}, {table}', state[table], expected[table])
+        ends = [lot.expires_at for lot in self.model.members[member_id].lots if lot.expires_at is not None]
+        if ends and (next_expiry is None or parse_instant(next_expiry) > min(ends)):
+            raise Difference(f'member {member_id}: next_expiry {next_expiry} is later than {min(ends)}')
+
+    def compare_everyone(self):
+        for member_id in self.model.members:
+            self.compare_member(member_id)
+        refs = [{'kind': kind, 'value': value, 'merchant_id': receipt[0], 'order_ref': receipt[1]}
+                for (kind, value), receipt in sorted(self.model.receipt_refs.items())]
+        same('receipt_ref', self.database.rows(
+            'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
+        self.compare_unsettled()
+        for name in ('member', 'receipt', 'member_identity'):
+            same(f'count of {name}', self.database.run(f'SELECT count(*) FROM membership.{name}').fetchone()[0],
+                 len({'member': self.model.members, 'receipt': self.model.receipts,
+                      'member_identity': self.model.identities}[name]))
+        same('verify()', self.database.rows('SELECT * FROM membership.verify()'), [])
+
+    def compare_unsettled(self):
+        owed = {}
+        for member in self.model.members.values():
+            for split in member.splits:
+                key = (split['merchant_id'], split['kind'], split['payer_party_id'], split['payee_party_id'])
+                row = owed.setdefault(key, {'splits': 0, 'amount': Fraction(0), 'points': 0})
+                row['splits'] += 1
+                row['amount'] += split['amount']
+                row['points'] += split['points'] or 0
+        names = ('merchant_id', 'kind', 'payer_party_id', 'payee_party_id')
+        same('merchant_unsettled',
+             self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind'),
+             [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
+
+    @property
+    def actor(self):
+        return self.database.connection.info.user

@@ -1,0 +1,160 @@
+-- verify(): every invariant, broken on purpose past the guards, is named, and no other.
+\set tests 80
+\ir setup.psql
+SELECT open_mall() \gset
+
+-- A sound ledger. The journal of vera (entries and their lots in brackets):
+--   1 enrolment   2 accrual 100.00 at the Bookshop, with lines, names and attributes (1 on 1: +100)
+--   3 grant 50, dead on 1 March (2 on 2: +50)   4 adjustment -20 (3 on 2: -20)   5 expiry (4 on 2: -30)
+--   6 accrual 10.00 at the Tea house (5 on 5: +10)   7 adjustment -105 (6 on 1: -100, 7 on 5: -5)
+SELECT enrol('vera') \gset
+SELECT accrue_points(m('vera'), 2, 100, 'v1', at => '2024-02-01 12:00+08', lines => '[{"amount": 60}, {"amount": 40}]', external_refs => '{"wechat": "W1"}', attributes => '{"till": 1}') \gset
+SELECT grant_points(m('vera'), 50, 'x', 'g1', expires_at => '2024-03-01 00:00+08', at => '2024-02-02 12:00+08') \gset
+SELECT adjust_points(m('vera'), -20, 'x', 'a1', at => '2024-02-03 12:00+08') \gset
+SELECT accrue_points(m('vera'), 1, 10, 'v2', at => '2024-03-02 12:00+08') \gset
+SELECT adjust_points(m('vera'), -105, 'x', 'a2', at => '2024-03-03 12:00+08') \gset
+SELECT is(array_agg(ROW(entry_no, journal_no, lot_no, points, balance_after)::text ORDER BY entry_no),
+          '{"(1,2,1,100,100)","(2,3,2,50,150)","(3,4,2,-20,130)","(4,5,2,-30,100)","(5,6,5,10,110)","(6,7,1,-100,10)","(7,7,5,-5,5)"}', 'the ledger of vera is as written above')
+  FROM ledger_entry WHERE member_id = m('vera');
+-- dina: debt 50 of 2 January, paid on 4 March when pending points become active
+SELECT enrol('dina') \gset
+UPDATE program SET allow_debt = true, pending_days = 3;
+SELECT adjust_points(m('dina'), -50, 'x', 'a1', at => '2024-01-02 12:00+08') \gset
+SELECT accrue_points(m('dina'), 1, 70, 'd1', at => '2024-03-01 12:00+08') \gset
+UPDATE program SET pending_days = 0;
+SELECT grant_points(m('dina'), 1, 'x', 'g1', at => '2024-03-05 12:00+08') \gset
+-- ursula: an upgrade, so two rows of tier history; rita: a review, approved; bea: nothing but enrolment
+SELECT enrol('ursula') \gset
+SELECT accrue_points(m('ursula'), 1, 5000, 'u1', at => '2024-03-01 12:00+08') \gset
+SELECT enrol('rita') \gset
+SELECT accrue_points(m('rita'), 2, 100, 'r1', occurred_at => now() - interval '40 days') \gset
+SELECT review_accrual(m('rita'), 2, 'approve', 'ok') \gset
+SELECT enrol('bea') \gset
+SELECT is_empty('SELECT * FROM membership.verify()', 'a ledger made by the engine is sound');
+
+-- what verify() says after some statements, which are undone
+CREATE TEMP TABLE named (invariant text);
+CREATE FUNCTION public.broken(statements text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    invariants text[];
+BEGIN
+    BEGIN
+        SET LOCAL session_replication_role = replica;  -- past the guards and foreign keys, as a superuser can
+        EXECUTE replace(statements, ':vera', m('vera')::text);
+        SELECT array_agg(DISTINCT invariant ORDER BY invariant) INTO invariants FROM verify();
+        RAISE EXCEPTION 'undo' USING ERRCODE = 'TAP00';
+    EXCEPTION WHEN SQLSTATE 'TAP00' THEN
+    END;
+    INSERT INTO named SELECT unnest(invariants);
+    RETURN array_to_string(invariants, ' ');
+END
+$$;
+
+SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ', 'g'))
+  FROM (VALUES
+    -- lots against the entries that made them
+    ($$UPDATE membership.lot SET remaining = 4 WHERE member_id = :vera$$, 'lot_remaining_is_sum_of_entries'),
+    ($$DELETE FROM membership.lot WHERE member_id = :vera$$, 'lot_remaining_is_sum_of_entries'),
+    ($$INSERT INTO membership.lot VALUES (:vera, 1, 9, 7, 5, 5, 0, '2024-01-01', NULL, 'grant')$$, 'lot_equals_opening_entry lot_remaining_is_sum_of_entries'),
+    ($$UPDATE membership.lot SET expires_at = expires_at + interval '1 day' WHERE member_id = :vera$$, 'lot_equals_opening_entry'),
+    ($$UPDATE membership.lot SET active_at = active_at - interval '1 day' WHERE member_id = :vera$$, 'lot_equals_opening_entry'),
+    ($$UPDATE membership.lot SET granted = 11 WHERE member_id = :vera$$, 'lot_equals_opening_entry'),
+    ($$UPDATE membership.lot SET origin = 'grant' WHERE member_id = :vera$$, 'lot_equals_opening_entry'),
+    ($$UPDATE membership.lot SET journal_no = 7 WHERE member_id = :vera$$, 'lot_equals_opening_entry'),
+    ($$ALTER TABLE membership.lot DROP CONSTRAINT lot_bounds; UPDATE membership.lot SET held = 6 WHERE member_id = :vera;
+       UPDATE membership.account SET held = 6 WHERE member_id = :vera$$, 'lot_bounds'),
+    -- spent after death, expired before it, expired without an end, a debt paid by the dead
+    ($$UPDATE membership.ledger_entry SET expires_at = '2024-02-03 12:00+08' WHERE member_id = :vera AND entry_no = 2$$, 'nothing_expired_was_spent'),
+    ($$UPDATE membership.ledger_entry SET expires_at = '2024-03-02 12:00:01+08' WHERE member_id = :vera AND entry_no = 2$$, 'nothing_expired_was_spent'),
+    ($$UPDATE membership.ledger_entry SET expires_at = NULL WHERE member_id = :vera AND entry_no = 2$$, 'nothing_expired_was_spent'),
+    ($$UPDATE membership.ledger_entry SET expires_at = '2024-03-04 00:00+08' WHERE member_id = public.m('dina') AND entry_no = 2;
+       UPDATE membership.lot SET expires_at = '2024-03-04 00:00+08' WHERE member_id = public.m('dina') AND lot_no = 2;
+       UPDATE membership.account SET next_expiry = '2024-03-04 00:00+08' WHERE member_id = public.m('dina')$$, 'nothing_expired_was_spent'),
+    -- accounts against lots and entries
+    ($$UPDATE membership.account SET balance = 6 WHERE member_id = :vera$$, 'balance_is_sum_of_entries'),
+    ($$UPDATE membership.account SET debt = 1 WHERE member_id = :vera$$, 'debt_is_sum_of_entries_on_lot_0'),
+    ($$UPDATE membership.account SET held = 1 WHERE member_id = :vera$$, 'account_held_is_sum_of_lots'),
+    ($$UPDATE membership.lot SET held = 1 WHERE member_id = :vera$$, 'account_held_is_sum_of_lots'),
+    ($$UPDATE membership.account SET next_expiry = next_expiry + interval '1 second' WHERE member_id = :vera$$, 'next_expiry_not_after_any_lot'),
+    ($$UPDATE membership.account SET next_expiry = NULL WHERE member_id = :vera$$, 'next_expiry_not_after_any_lot'),
+    -- numbering and chains
+    ($$UPDATE membership.account SET next_entry_no = next_entry_no + 1 WHERE member_id = :vera$$, 'entry_numbers_are_gapless'),
+    ($$UPDATE membership.account SET next_journal_no = next_journal_no + 1 WHERE member_id = :vera$$, 'journal_numbers_are_gapless'),
+    ($$DELETE FROM membership.journal WHERE member_id = public.m('bea')$$, 'journal_numbers_are_gapless'),
+    ($$UPDATE membership.ledger_entry SET balance_after = 11 WHERE member_id = :vera AND entry_no = 6$$, 'balance_after_chains'),
+    ($$UPDATE membership.ledger_entry SET balance_after = 151 WHERE member_id = :vera AND entry_no = 2$$, 'balance_after_chains journal_points_are_sum_of_entries'),
+    ($$DELETE FROM membership.ledger_entry WHERE member_id = :vera AND entry_no = 3$$,
+     'balance_after_chains balance_is_sum_of_entries entry_numbers_are_gapless journal_points_are_sum_of_entries lot_remaining_is_sum_of_entries'),
+    ($$UPDATE membership.journal SET posted_at = '2024-02-02 11:00+08' WHERE member_id = :vera AND journal_no = 4$$, 'posted_at_never_goes_back'),
+    ($$UPDATE membership.account SET last_posted_at = last_posted_at + interval '1 second' WHERE member_id = :vera$$, 'last_posted_at_is_that_of_the_journal'),
+    -- the journal against its entries and lines
+    ($$UPDATE membership.journal SET points = 51 WHERE member_id = :vera AND journal_no = 3$$, 'journal_points_are_sum_of_entries'),
+    ($$UPDATE membership.journal SET balance = 1 WHERE member_id = :vera AND journal_no = 3$$, 'journal_points_are_sum_of_entries'),
+    ($$UPDATE membership.journal SET last_entry_no = 3 WHERE member_id = :vera AND journal_no = 3$$, 'journal_points_are_sum_of_entries'),
+    ($$UPDATE membership.journal SET points = 1 WHERE member_id = public.m('bea')$$, 'journal_points_are_sum_of_entries'),
+    ($$UPDATE membership.journal SET lines = jsonb_set(lines, '{0,points}', '61') WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
+    ($$UPDATE membership.journal SET lines = jsonb_set(lines, '{0,amount}', '61') WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
+    ($$UPDATE membership.journal SET lines = '[]' WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
+    -- keys and the rows they stand for
+    ($$DELETE FROM membership.receipt WHERE order_ref = 'v2'$$, 'receipt_and_purchase_belong_together'),
+    ($$UPDATE membership.receipt SET journal_no = 3 WHERE order_ref = 'v2'$$, 'receipt_and_purchase_belong_together'),
+    ($$UPDATE membership.receipt SET member_id = public.m('bea') WHERE order_ref = 'v2'$$, 'receipt_and_purchase_belong_together'),
+    ($$INSERT INTO membership.receipt VALUES (1, 'v3', :vera, 9, 0)$$, 'receipt_and_purchase_belong_together'),
+    ($$DELETE FROM membership.receipt WHERE order_ref = 'v1'$$, 'receipt_and_purchase_belong_together receipt_ref_has_its_receipt'),
+    ($$INSERT INTO membership.receipt_ref VALUES ('wechat', 'W9', 1, 'v9')$$, 'receipt_ref_has_its_receipt'),
+    ($$UPDATE membership.source_key SET journal_no = 9 WHERE member_id = :vera AND ref = 'g1'$$, 'source_key_has_its_journal_row'),
+    ($$UPDATE membership.source_key SET journal_no = 4 WHERE member_id = :vera AND ref = 'g1'$$, 'source_key_has_its_journal_row'),
+    -- purchases against activity and splits
+    ($$UPDATE membership.activity_day SET basis = basis + 1 WHERE member_id = :vera AND day = '2024-02-01'$$, 'activity_is_sum_of_journal'),
+    ($$UPDATE membership.activity_day SET purchases = 2 WHERE member_id = :vera AND day = '2024-02-01'$$, 'activity_is_sum_of_journal'),
+    ($$UPDATE membership.activity_day SET points_earned = 0 WHERE member_id = public.m('rita')$$, 'activity_is_sum_of_journal'),
+    ($$DELETE FROM membership.activity_day WHERE member_id = :vera AND day = '2024-02-01'$$, 'activity_is_sum_of_journal'),
+    ($$INSERT INTO membership.activity_day VALUES (:vera, '2024-02-09', 1, 0, 0)$$, 'activity_is_sum_of_journal'),
+    ($$UPDATE membership.journal SET merchant_collected = 9 WHERE member_id = :vera AND journal_no = 6$$, 'splits_balance_to_the_purchase'),
+    ($$DELETE FROM membership.merchant_split WHERE member_id = :vera AND kind = 'sale'$$, 'splits_balance_to_the_purchase'),
+    ($$UPDATE membership.merchant_split SET journal_no = 3 WHERE member_id = :vera AND kind = 'commission'$$, 'split_has_its_purchase'),
+    ($$UPDATE membership.merchant_split SET journal_no = 9 WHERE member_id = :vera AND kind = 'commission'$$, 'split_has_its_purchase'),
+    ($$UPDATE membership.merchant_split SET points = 101 WHERE member_id = :vera AND kind = 'points_issued'$$, 'points_issued_not_more_than_awarded'),
+    ($$UPDATE membership.merchant_split SET points = 101 WHERE member_id = public.m('rita') AND kind = 'points_issued'$$, 'points_issued_not_more_than_awarded'),
+    -- members, tiers and configuration
+    ($$DELETE FROM membership.account WHERE member_id = public.m('bea')$$, 'member_and_points_account_belong_together'),
+    ($$DELETE FROM membership.member WHERE member_id = public.m('bea')$$, 'member_and_points_account_belong_together rows_belong_to_a_member'),
+    ($$INSERT INTO membership.member_identity VALUES ('card', 'ghost', 999)$$, 'rows_belong_to_a_member'),
+    ($$INSERT INTO membership.journal_context VALUES (:vera, 9, '{}')$$, 'rows_belong_to_a_member'),
+    ($$INSERT INTO membership.tier_history VALUES (999, 1, 1, '[2024-01-01,)', 'enrolment', 1)$$, 'rows_belong_to_a_member'),
+    ($$INSERT INTO membership.journal (member_id, journal_no, verb, occurred_at, posted_at, day, actor, login, points, balance, last_entry_no)
+       VALUES (999, 2, 'tier_change', now(), now(), current_date, 'x', 'x', 0, 0, 0)$$, 'rows_belong_to_a_member'),
+    ($$UPDATE membership.member SET tier_id = 2 WHERE member_id = :vera$$, 'tier_is_that_of_history'),
+    ($$UPDATE membership.member SET tier_since = tier_since + interval '1 day' WHERE member_id = :vera$$, 'tier_is_that_of_history'),
+    ($$UPDATE membership.tier_history SET during = tstzrange(lower(during), '2024-06-01') WHERE member_id = :vera$$, 'tier_is_that_of_history'),
+    ($$DELETE FROM membership.tier_history WHERE member_id = :vera$$, 'tier_is_that_of_history'),
+    ($$UPDATE membership.tier_history SET during = tstzrange(lower(during), upper(during) - interval '1 day') WHERE member_id = public.m('ursula') AND history_no = 1$$, 'tier_history_has_no_gap'),
+    ($$UPDATE membership.journal SET merchant_id = 99 WHERE member_id = :vera AND journal_no = 3$$, 'configuration_row_exists'),
+    ($$UPDATE membership.merchant_split SET payer_party_id = 99 WHERE member_id = :vera AND kind = 'commission'$$, 'configuration_row_exists'),
+    ($$UPDATE membership.merchant_split SET payee_party_id = 99 WHERE member_id = :vera AND kind = 'commission'$$, 'configuration_row_exists'),
+    ($$UPDATE membership.merchant_split SET merchant_id = 99 WHERE member_id = :vera AND kind = 'commission'$$, 'configuration_row_exists'),
+    ($$UPDATE membership.journal SET tier_id = 9 WHERE member_id = :vera AND journal_no = 6$$, 'configuration_row_exists'),
+    ($$UPDATE membership.tier_history SET tier_id = 9 WHERE member_id = public.m('ursula') AND history_no = 1$$, 'configuration_row_exists'),
+    ($$INSERT INTO membership.account (member_id, wallet_id, last_posted_at) VALUES (:vera, 9, now())$$, 'configuration_row_exists')) b (statements, invariants);
+
+-- none is left out: the names that the view's definition holds, but for words of the tables that it holds too
+SELECT set_eq('SELECT DISTINCT invariant FROM named',
+              $$SELECT DISTINCT name FROM (SELECT (regexp_matches(pg_get_viewdef('membership._violation'::regclass), '''([a-z]+(_[a-z0-9]+)+)''::text', 'g'))[1] AS name) n
+                 WHERE name NOT IN ('member_identity', 'journal_context', 'points_issued', 'debt_payment')$$, 'every invariant has been broken');
+
+SELECT is_empty('SELECT * FROM membership.verify()', 'and all was undone');
+SAVEPOINT damage;
+SET LOCAL session_replication_role = replica;
+UPDATE account SET balance = balance + 1 WHERE member_id IN (m('vera'), m('bea'));
+SET LOCAL session_replication_role = origin;
+SELECT is(array_agg(v::text ORDER BY member_id), ARRAY[format('(%s,balance_is_sum_of_entries,"wallet 1: 5","wallet 1: 6")', m('vera')),
+          format('(%s,balance_is_sum_of_entries,"wallet 1: 0","wallet 1: 1")', m('bea'))], 'a violation says whose, which, what it should be and what it is') FROM verify() v;
+SELECT is(array_agg(member_id), ARRAY[m('bea')], 'verify(member) looks at one member') FROM verify(m('bea'));
+SELECT is(count(*), 0::bigint, 'finds nothing for a sound one') FROM verify(m('dina'));
+SELECT is(count(*), 0::bigint, 'nor for one who does not exist') FROM verify(999);
+ROLLBACK TO damage;
+
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+SELECT * FROM finish();
+ROLLBACK;

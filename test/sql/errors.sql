@@ -1,0 +1,456 @@
+-- Every refusal that a caller can meet, with SQLSTATE, message, detail and hint as the caller sees them.
+SET client_min_messages = warning;
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+\set QUIET on
+\pset format unaligned
+\pset tuples_only on
+
+-- Texts that hold the present time are shown without it.
+CREATE FUNCTION refusal(call text) RETURNS TABLE (line text) LANGUAGE plpgsql AS $$
+DECLARE
+    state text; message text; detail text; hint text;
+BEGIN
+    EXECUTE call;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    detail := regexp_replace(detail, '\d{4}-\d\d-\d\d [\d:.]+[-+]\d\d', '(time)', 'g');
+    RETURN QUERY VALUES ('ERROR:  ' || message), ('DETAIL:  ' || detail), ('HINT:  ' || hint), (state);
+END
+$$;
+
+-- ------------------------------------------------------------------ set-up
+
+-- a schema that somebody else prepared: MB406
+CREATE ROLE regress_mallory;
+CREATE SCHEMA membership AUTHORIZATION regress_mallory;
+CREATE EXTENSION membership;
+\echo :SQLSTATE
+ALTER SCHEMA membership OWNER TO CURRENT_USER;
+GRANT CREATE ON SCHEMA membership TO regress_mallory;
+CREATE EXTENSION membership;
+\echo :SQLSTATE
+REVOKE CREATE ON SCHEMA membership FROM regress_mallory;
+CREATE EXTENSION membership;
+DROP ROLE regress_mallory;
+
+-- nothing works before there is a programme: MB001
+SELECT membership.find_member('phone', '13800000001');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.verify();
+\echo :SQLSTATE
+SELECT membership.grant_access(CURRENT_USER::regrole, 'operator');
+\echo :SQLSTATE
+SELECT membership.upgrade_program();
+\echo :SQLSTATE
+
+SELECT membership.create_program(NULL, 'Asia/Shanghai');
+\echo :SQLSTATE
+SELECT membership.create_program('Mall', NULL);
+\echo :SQLSTATE
+SELECT membership.create_program('', 'Asia/Shanghai');
+\echo :SQLSTATE
+SELECT membership.create_program('Mall', 'Shanghai');
+\echo :SQLSTATE
+SELECT membership.create_program('Mall', 'Asia/Shanghai', currency => 'RMB');
+\echo :SQLSTATE
+SELECT membership.create_program('Mall', 'Asia/Shanghai', preset => 'hotel');
+\echo :SQLSTATE
+CREATE ROLE regress_super SUPERUSER;
+SELECT membership.create_program('Mall', 'Asia/Shanghai', owner => 'regress_super');
+\echo :SQLSTATE
+SELECT membership.create_program('Mall', 'Asia/Shanghai', owner => 'regress_nobody');
+\echo :SQLSTATE
+-- a role of the name that the owner would get, but fit for no owner
+BEGIN;
+DO $$ BEGIN CREATE ROLE membership_owner; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+ALTER ROLE membership_owner LOGIN;
+SELECT membership.create_program('Mall', 'Asia/Shanghai');
+\echo :SQLSTATE
+ROLLBACK;
+
+SELECT membership.create_program('Mall', 'Asia/Shanghai');
+SELECT membership.create_program('Mall', 'Asia/Shanghai');
+\echo :SQLSTATE
+SELECT membership.set_owner(NULL);
+\echo :SQLSTATE
+SELECT membership.set_owner('regress_super');
+\echo :SQLSTATE
+CREATE ROLE regress_app;
+SELECT membership.grant_access(NULL, 'application');
+\echo :SQLSTATE
+SELECT membership.grant_access('regress_app', 'admin');
+\echo :SQLSTATE
+SELECT membership.grant_access('regress_app', NULL);
+\echo :SQLSTATE
+SELECT membership.revoke_access(NULL, 'application');
+\echo :SQLSTATE
+SELECT membership.revoke_access('regress_app', 'admin');
+\echo :SQLSTATE
+SELECT membership.grant_access('regress_app', 'application');
+
+-- the tables' owner became a superuser, as after a restore without the role
+BEGIN;
+ALTER TABLE membership.program OWNER TO regress_super;
+SELECT membership.find_member('phone', '13800000001');
+\echo :SQLSTATE
+ROLLBACK;
+-- tables of a later version than the library
+BEGIN;
+UPDATE membership.program SET table_version = 99;
+SELECT membership.find_member('phone', '13800000001');
+\echo :SQLSTATE
+ROLLBACK;
+
+-- ------------------------------------------------------------------ configuration and history
+
+INSERT INTO membership.merchant (merchant_id, name, opened_on, ended_on)
+VALUES (1, 'Shop', NULL, NULL), (2, 'Not yet', '2999-01-01', NULL), (3, 'No more', NULL, '2020-01-01'), (4, 'Shop', NULL, NULL);
+INSERT INTO membership.contract (contract_id, merchant_id, valid_during) VALUES (1, 1, '[2024-01-01,2025-01-01)');
+DELETE FROM membership.merchant WHERE merchant_id = 4;
+\echo :SQLSTATE
+UPDATE membership.merchant SET merchant_id = 5 WHERE merchant_id = 4;
+\echo :SQLSTATE
+UPDATE membership.program SET currency = 'JPY';
+\echo :SQLSTATE
+UPDATE membership.program SET time_zone = 'UTC';
+\echo :SQLSTATE
+UPDATE membership.tier SET code = 'bronze' WHERE code = 'regular';
+\echo :SQLSTATE
+-- what PostgreSQL refuses by the tables' own constraints
+\set VERBOSITY terse
+INSERT INTO membership.contract (contract_id, merchant_id, valid_during) VALUES (2, 1, '[2024-12-31,)');
+\echo :SQLSTATE
+UPDATE membership.program SET base_rate = -1;
+\echo :SQLSTATE
+UPDATE membership.program SET base_rate = 'NaN';
+\echo :SQLSTATE
+UPDATE membership.program SET award_rounding = 'up';
+\echo :SQLSTATE
+INSERT INTO membership.tier (tier_id, code, name, rank) VALUES (5, 'Titan', 'Titan', 5);
+\echo :SQLSTATE
+UPDATE membership.tier SET qualify_basis = 0 WHERE code = 'gold';
+\echo :SQLSTATE
+INSERT INTO membership.merchant (merchant_id, name, mall_id) VALUES (6, 'Elsewhere', 9);
+\echo :SQLSTATE
+\set VERBOSITY default
+
+SELECT member_id, created FROM membership.enroll_member('phone', '13800000001');
+SELECT member_id, created FROM membership.enroll_member('phone', '13800000002');
+SELECT member_id, created FROM membership.enroll_member('phone', '13800000003');
+SELECT membership.set_member_status(3, 'closed', 'left');
+UPDATE membership.journal SET reason = 'other';
+\echo :SQLSTATE
+DELETE FROM membership.ledger_entry;
+\echo :SQLSTATE
+TRUNCATE membership.journal;
+\echo :SQLSTATE
+-- trigger functions called by hand
+SELECT membership._guard_append_only();
+\echo :SQLSTATE
+SELECT membership._config_version();
+\echo :SQLSTATE
+
+-- ------------------------------------------------------------------ members
+
+SELECT membership.enroll_member(NULL, '13800000004');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', NULL);
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '');
+\echo :SQLSTATE
+SELECT membership.enroll_member('card', '   ');
+\echo :SQLSTATE
+SELECT membership.enroll_member('card', repeat('x', 201));
+\echo :SQLSTATE
+SELECT membership.enroll_member('Phone', '13800000004');
+\echo :SQLSTATE
+SELECT membership.enroll_member('a' || repeat('卡', 30), '13800000004');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', 'call me');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '1234');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '+0123456789');
+\echo :SQLSTATE
+BEGIN;
+UPDATE membership.program SET phone_country = NULL;
+SELECT membership.enroll_member('phone', '13800000004');
+\echo :SQLSTATE
+ROLLBACK;
+SELECT membership.enroll_member('referral', 'J0EQSXSV');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', referral_code => 'nosuch');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', birthday => '1899-12-31');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', birthday => 'infinity');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', source => '');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', channel => repeat('x', 61));
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', attributes => '[]');
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', attributes => jsonb_build_object('a', repeat('x', 70000)));
+\echo :SQLSTATE
+SELECT membership.enroll_member('phone', '13800000004', at => 'infinity');
+\echo :SQLSTATE
+SELECT * FROM refusal($$ SELECT membership.enroll_member('phone', '13800000004', at => now() + interval '1 day') $$);
+SELECT membership.find_member(NULL, 'x');
+\echo :SQLSTATE
+SELECT membership.find_member('card', '');
+\echo :SQLSTATE
+
+SELECT membership.add_identity(9, 'card', 'C1');
+\echo :SQLSTATE
+SELECT membership.add_identity(1, 'phone', '+86 138 0000 0002');
+\echo :SQLSTATE
+SELECT membership.add_identity(3, 'card', 'C1');
+\echo :SQLSTATE
+SELECT membership.add_identity(1, 'referral', 'MINE');
+\echo :SQLSTATE
+SELECT membership.replace_identity(1, 'card', 'C1', 'C2', 'lost');
+\echo :SQLSTATE
+SELECT membership.replace_identity(1, 'phone', '13800000001', '13800000002', 'new number');
+\echo :SQLSTATE
+SELECT membership.replace_identity(1, 'phone', '13800000001', '13800000009', NULL);
+\echo :SQLSTATE
+SELECT membership.remove_identity(1, 'phone', '13800000002', 'wrong');
+\echo :SQLSTATE
+SELECT membership.remove_identity(1, 'referral', 'J0EQSXSV', 'wrong');
+\echo :SQLSTATE
+SELECT membership.update_member(1, attributes => '"text"');
+\echo :SQLSTATE
+SELECT membership.update_member(NULL);
+\echo :SQLSTATE
+SELECT membership.update_member(9);
+\echo :SQLSTATE
+SELECT membership.set_tags(1, NULL);
+\echo :SQLSTATE
+SELECT membership.set_tags(1, '{vip,NULL}');
+\echo :SQLSTATE
+SELECT membership.set_tags(1, '{""}');
+\echo :SQLSTATE
+SELECT membership.set_tags(1, ARRAY[repeat('x', 61)]);
+\echo :SQLSTATE
+SELECT membership.set_tags(1, (SELECT array_agg('t' || i) FROM generate_series(1, 101) i));
+\echo :SQLSTATE
+SELECT membership.set_member_status(1, 'asleep', 'why not');
+\echo :SQLSTATE
+SELECT membership.set_member_status(1, 'frozen', repeat('x', 1001));
+\echo :SQLSTATE
+SELECT membership.set_member_status(3, 'active', 'back');
+\echo :SQLSTATE
+SELECT membership.set_tier(1, 'platinum', NULL, 'guest');
+\echo :SQLSTATE
+SELECT membership.set_tier(1, 'gold', '-infinity', 'guest');
+\echo :SQLSTATE
+
+-- ------------------------------------------------------------------ purchases
+
+SELECT membership.accrue_points(NULL, 1, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, NULL, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, NULL, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, NULL);
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', channel => NULL);
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, '');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, repeat('x', 201));
+\echo :SQLSTATE
+SELECT membership.accrue_points(9, 1, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 9, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 2, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 3, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(3, 1, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, -10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10.001, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 100000000000000, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 'NaN', 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, '-Infinity', 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', occurred_at => '-infinity');
+\echo :SQLSTATE
+SELECT * FROM refusal($$ SELECT membership.accrue_points(1, 1, 10, 'A', occurred_at => now() + interval '1 hour') $$);
+SELECT * FROM refusal($$ SELECT membership.accrue_points(1, 1, 10, 'A', at => now() + interval '1 hour') $$);
+SET ROLE regress_app;
+SELECT membership.accrue_points(1, 1, 10, 'A', at => now() - interval '1 hour');
+\echo :SQLSTATE
+RESET ROLE;
+
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '{"amount": 10}');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => (SELECT jsonb_agg(jsonb_build_object('amount', 0)) FROM generate_series(1, 1001)));
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[10]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"sku": "x"}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": "10"}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": -10}, {"amount": 20}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "price": 10}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => jsonb_build_array(jsonb_build_object('a' || repeat('好', 40), 10)));
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "line_no": 1.5}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "line_no": 0}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 5, "line_no": 2}, {"amount": 5}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "merchant_id": 9}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "sku": ""}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "brand": 7}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "quantity": 0}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 10, "eligible": "no"}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => '[{"amount": 9.99}]');
+\echo :SQLSTATE
+-- 1000 x 99999999999999.99 = 99999999999999990.00, more than 64 bits of cents
+SELECT membership.accrue_points(1, 1, 10, 'A', lines => (SELECT jsonb_agg(jsonb_build_object('amount', 99999999999999.99)) FROM generate_series(1, 1000)));
+\echo :SQLSTATE
+
+SELECT membership.accrue_points(1, 1, 10, 'A', tenders => '"cash"');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', tenders => '[{"amount": 10}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', tenders => '[{"kind": "cash"}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', tenders => '[{"kind": "gold", "amount": 10}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', tenders => '[{"kind": "cash", "amount": 10, "tip": 1}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', tenders => '[{"kind": "cash", "amount": 10}, {"kind": "cash", "amount": 0.01}]');
+\echo :SQLSTATE
+SELECT points FROM membership.accrue_points(1, 1, 10, 'A', tenders => '[{"kind": "cash", "amount": -5}, {"kind": "cash", "amount": 10}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', attributes => '"x"');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', external_refs => '["W"]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', external_refs => '{"wechat": 1}');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'A', external_refs => '{"": "W"}');
+\echo :SQLSTATE
+
+-- nothing of all this was posted: no receipt is claimed
+SELECT count(*) FROM membership.receipt;
+SELECT points, balance FROM membership.accrue_points(1, 1, 10, 'A', external_refs => '{"wechat": "W"}');
+SELECT membership.accrue_points(1, 1, 11, 'A', external_refs => '{"wechat": "W"}');
+\echo :SQLSTATE
+SELECT membership.accrue_points(2, 1, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.accrue_points(2, 1, 10, 'B', external_refs => '{"wechat": "W"}');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 11, 'B', external_refs => '{"wechat": "W"}');
+\echo :SQLSTATE
+SELECT membership.preview_accrual(9, 1, 10);
+\echo :SQLSTATE
+SELECT membership.preview_accrual(1, 9, 10);
+\echo :SQLSTATE
+SELECT membership.preview_accrual(2, 1, 10, 'A');
+\echo :SQLSTATE
+SELECT membership.preview_accrual(3, 1, 10);
+\echo :SQLSTATE
+
+-- ------------------------------------------------------------------ grants, adjustments, reviews
+
+SELECT membership.grant_points(1, 0, 'gift', 'G');
+\echo :SQLSTATE
+SELECT membership.grant_points(1, -5, 'gift', 'G');
+\echo :SQLSTATE
+SELECT membership.grant_points(1, 1000000000000001, 'gift', 'G');
+\echo :SQLSTATE
+SELECT membership.grant_points(1, NULL, 'gift', 'G');
+\echo :SQLSTATE
+SELECT membership.grant_points(1, 5, NULL, 'G');
+\echo :SQLSTATE
+SELECT membership.grant_points(1, 5, 'gift', '');
+\echo :SQLSTATE
+SELECT * FROM refusal($$ SELECT membership.grant_points(1, 5, 'gift', 'G', expires_at => now() - interval '1 second') $$);
+SELECT membership.grant_points(9, 5, 'gift', 'G');
+\echo :SQLSTATE
+SELECT membership.grant_points(3, 5, 'gift', 'G');
+\echo :SQLSTATE
+-- 10 points are there already
+SELECT membership.grant_points(1, 1000000000000000, 'gift', 'G');
+\echo :SQLSTATE
+SELECT points, balance FROM membership.grant_points(1, 5, 'gift', 'G');
+SELECT membership.grant_points(1, 6, 'gift', 'G');
+\echo :SQLSTATE
+SELECT membership.adjust_points(1, 0, 'fix', 'F');
+\echo :SQLSTATE
+SELECT membership.adjust_points(1, -1000000000000001, 'fix', 'F');
+\echo :SQLSTATE
+-- 10 + 5 = 15
+SELECT membership.adjust_points(1, -16, 'fix', 'F');
+\echo :SQLSTATE
+
+SELECT journal_no, status, points FROM membership.accrue_points(1, 1, 20, 'LATE', occurred_at => now() - interval '40 days');
+SELECT membership.review_accrual(1, 4, 'maybe', 'hm');
+\echo :SQLSTATE
+SELECT membership.review_accrual(1, 3, 'approve', 'ok');
+\echo :SQLSTATE
+SELECT membership.review_accrual(9, 4, 'approve', 'ok');
+\echo :SQLSTATE
+SELECT membership.review_accrual(1, 4, 'reject', 'no slip');
+SELECT membership.review_accrual(1, 4, 'approve', 'ok');
+\echo :SQLSTATE
+
+-- ------------------------------------------------------------------ reading
+
+SELECT membership.statement(NULL);
+\echo :SQLSTATE
+SELECT membership.statement(1, max_rows => 0);
+\echo :SQLSTATE
+SELECT membership.statement(1, max_rows => 10001);
+\echo :SQLSTATE
+SELECT membership.balance_at(1, NULL);
+\echo :SQLSTATE
+SELECT membership.balance_at(1, 'infinity');
+\echo :SQLSTATE
+SELECT membership.balance_at(1, now(), '-infinity');
+\echo :SQLSTATE
+SELECT membership.balance_at(9, now());
+\echo :SQLSTATE
+
+-- a transaction that must not write
+BEGIN READ ONLY;
+SELECT membership.accrue_points(1, 1, 10, 'RO');
+\echo :SQLSTATE
+ROLLBACK;
+BEGIN READ ONLY;
+SELECT membership.enroll_member('phone', '13800000004');
+\echo :SQLSTATE
+ROLLBACK;
+
+SELECT member_id, balance FROM membership.member_balance ORDER BY member_id;
+SELECT * FROM membership.verify();
+DROP EXTENSION membership CASCADE;
+DROP SCHEMA membership CASCADE;
+DROP FUNCTION refusal;
+DROP ROLE regress_app, regress_super;

@@ -1,0 +1,157 @@
+package Demo;
+
+# A small programme with every kind of row, and pictures of it to compare: what is defined, what is stored and
+# what is read.
+use strict;
+use warnings;
+
+use Exporter 'import';
+use Test::More;
+our @EXPORT = qw(make_programme definitions rows readings same refused);
+
+# PostgreSQL::Test::Utils keeps what a script dies of to its log
+$SIG{__DIE__} = sub { diag(@_) if !$^S };
+
+# Two merchants with contracts, two without; two members at three of them; a lot that has expired, one that is
+# pending, debt that was paid, a purchase under review, a receipt with a second name, and a tier by hand.
+my $programme = <<'SQL';
+CREATE EXTENSION membership;
+CREATE ROLE demo_application LOGIN;
+CREATE ROLE demo_operator LOGIN;
+SELECT membership.create_program('Demo mall', 'Asia/Shanghai');
+SELECT membership.grant_access('demo_application', 'application'), membership.grant_access('demo_operator', 'operator');
+UPDATE membership.program SET allow_debt = true, points_valid_months = 12;
+INSERT INTO membership.party (party_id, name, kind) VALUES (2, 'Books Ltd', 'merchant'), (3, 'Tea Ltd', 'merchant');
+INSERT INTO membership.merchant (merchant_id, name, code, party_id, pending_days)
+VALUES (1, 'Books', 'B1', 2, NULL), (2, 'Tea', 'T1', 3, NULL), (3, 'Jewels', NULL, 1, 30);
+INSERT INTO membership.contract (contract_id, merchant_id, valid_during, collects, commission_rate, issue_price)
+VALUES (1, 1, '[2020-01-01,)', 'mall', 0.08, 0.01), (2, 2, '[2020-01-01,)', 'merchant', 0.05, 0.01);
+SET ROLE demo_operator;
+SELECT membership.enroll_member('phone', '138 0013 8000', birthday => '1990-02-28', source => 'web', attributes => '{"size": "M"}',
+                                at => '2022-01-31 09:00+08');
+SELECT membership.enroll_member('card', 'C-2', at => '2022-02-01 09:00+08');
+SELECT membership.accrue_points(1, 1, 600, 'A1', at => '2022-01-31 10:00+08', external_refs => '{"wechat": "w1"}');
+SELECT membership.accrue_points(1, 1, 5000.55, 'A2', at => '2022-06-01 10:00+08', attributes => '{"till": 4}');
+SELECT membership.accrue_points(1, 2, 300.10, 'A3', at => '2023-03-01 10:00+08',
+    lines => '[{"line_no": 1, "amount": 100.10}, {"line_no": 2, "merchant_id": 1, "amount": 200}]');
+SELECT membership.accrue_points(2, 2, 80, 'A4', occurred_at => '2022-02-01 12:00+08', at => '2022-05-01 12:00+08');
+SELECT membership.adjust_points(2, -50, 'mistake', 'adjust-1', at => '2022-05-02 12:00+08');
+SELECT membership.grant_points(2, 70, 'sorry', 'grant-1', at => '2022-05-03 12:00+08');
+SELECT membership.accrue_points(2, 3, 40, 'A5', at => clock_timestamp());
+SELECT membership.set_tier(2, 'gold', '2040-01-01 00:00+08', 'guest of honour');
+SQL
+
+sub make_programme
+{
+	my ($node, $database) = @_;
+	$node->safe_psql($database, $programme);
+	return;
+}
+
+# One line per defined thing of the schema and what there is to say of it.
+my $definitions = <<'SQL';
+WITH relation AS (
+    SELECT c.*, c.oid::regclass::text AS name FROM pg_class c
+     WHERE c.relnamespace = 'membership'::regnamespace AND c.relkind IN ('r', 'v', 'S')
+)
+SELECT format('%s %s owner %s options %s: %s', relkind, name, relowner::regrole, reloptions, obj_description(oid, 'pg_class'))
+  FROM relation
+UNION ALL
+SELECT format('column %s.%s %s not null %s default %s: %s', r.name, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+              pg_get_expr(d.adbin, d.adrelid), col_description(r.oid, a.attnum))
+  FROM relation r
+  JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = r.oid AND d.adnum = a.attnum
+UNION ALL
+SELECT format('constraint %s.%s %s', r.name, k.conname, pg_get_constraintdef(k.oid))
+  FROM relation r JOIN pg_constraint k ON k.conrelid = r.oid
+UNION ALL
+SELECT pg_get_indexdef(i.indexrelid) FROM relation r JOIN pg_index i ON i.indrelid = r.oid
+UNION ALL
+SELECT format('%s, enabled %s', pg_get_triggerdef(t.oid), t.tgenabled)
+  FROM relation r JOIN pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+UNION ALL
+SELECT format('view %s %s', name, pg_get_viewdef(oid)) FROM relation WHERE relkind = 'v'
+UNION ALL
+SELECT format('function %s returns %s %s: %s', p.oid::regprocedure, p.prorettype::regtype, p.prosrc, obj_description(p.oid, 'pg_proc'))
+  FROM pg_proc p WHERE p.pronamespace = 'membership'::regnamespace
+UNION ALL
+SELECT format('right %s to %s on %s', a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, o.name)
+  FROM (SELECT name, relacl FROM relation
+        UNION ALL
+        SELECT format('%s.%s', r.name, c.attname), c.attacl FROM relation r JOIN pg_attribute c ON c.attrelid = r.oid
+        UNION ALL
+        SELECT p.oid::regprocedure::text, p.proacl FROM pg_proc p WHERE p.pronamespace = 'membership'::regnamespace
+        UNION ALL
+        SELECT 'schema', nspacl FROM pg_namespace WHERE nspname = 'membership') o (name, acl)
+ CROSS JOIN aclexplode(o.acl) a
+ORDER BY 1
+SQL
+
+sub definitions
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql($database, $definitions);
+}
+
+# Every row of every table and every sequence, except those named.
+sub rows
+{
+	my ($node, $database, @except) = @_;
+	my $except = join ',', map { "'$_'" } '', @except;
+	return $node->safe_psql($database, <<"SQL");
+SELECT format('SELECT %1\$L, x::text FROM membership.%1\$I x ORDER BY x::text COLLATE "C"', relname)
+  FROM pg_class
+ WHERE relnamespace = 'membership'::regnamespace AND relkind = 'r' AND relname NOT IN ($except)
+ ORDER BY relname
+\\gexec
+SELECT format('SELECT %1\$L, last_value, is_called FROM membership.%1\$I', relname)
+  FROM pg_class
+ WHERE relnamespace = 'membership'::regnamespace AND relkind = 'S' AND relname NOT IN ($except)
+ ORDER BY relname
+\\gexec
+SQL
+}
+
+# What a user reads of the members.
+sub readings
+{
+	my ($node, $database) = @_;
+	return $node->safe_psql($database, <<'SQL');
+SELECT 'balance', * FROM membership.member_balance ORDER BY member_id;
+SELECT 'lot', * FROM membership.member_lots ORDER BY member_id, lot_no;
+SELECT 'line', m, s.* FROM generate_series(1, 2) m, membership.statement(m) s;
+SELECT 'tier', * FROM membership.member_tier_progress ORDER BY member_id;
+SELECT 'owed', * FROM membership.merchant_unsettled ORDER BY merchant_id, kind;
+SELECT 'balance at', m, t, membership.balance_at(m, t)
+  FROM generate_series(1, 2) m, generate_series('2022-02-02 00:00+08'::timestamptz, '2023-04-02', '1 month') t;
+SELECT 'preview', m, p.status, p.points, p.points_wanted, p.balance, p.tier, p.explanation
+  FROM generate_series(1, 2) m, membership.preview_accrual(m, 1, 100) p;
+SELECT 'violation', * FROM membership.verify();
+SQL
+}
+
+# same GOT, EXPECTED, NAME: is(), but of many lines it shows only those that differ.
+sub same
+{
+	my ($got, $expected, $name) = @_;
+	return 1 if ok($got eq $expected, $name);
+	my %seen;
+	$seen{$_}++ for split /\n/, $got;
+	$seen{$_}-- for split /\n/, $expected;
+	diag(map { $seen{$_} > 0 ? "got:      $_\n" : "expected: $_\n" } grep { $seen{$_} } sort keys %seen);
+	return 0;
+}
+
+# What psql says when a statement is refused: "SQLSTATE message", then DETAIL and HINT.
+sub refused
+{
+	my ($node, $database, $statement) = @_;
+	my ($status, $stdout, $stderr) = $node->psql($database, "\\set VERBOSITY verbose\n$statement", on_error_stop => 1);
+	return 'not refused' if $status == 0;
+	$stderr =~ s/^psql:<stdin>:\d+: //mg;
+	$stderr =~ s/^LOCATION:.*\n?//mg;
+	return $stderr;
+}
+
+1;
