@@ -26,6 +26,11 @@ SELECT l.member_id, 'lot_bounds', '0 <= held <= remaining <= granted, remaining 
   FROM membership.lot l
  WHERE NOT (0 <= l.held AND l.held <= l.remaining AND l.remaining <= l.granted AND l.remaining > 0)
 UNION ALL
+SELECT e.member_id, 'entry_is_whole', 'points not 0; an opening entry, and only it, has active_at and origin',
+       format('entry %s: %s points, active_at %s, origin %s', e.entry_no, e.points, e.active_at, e.origin)
+  FROM membership.ledger_entry e
+ WHERE e.points = 0 OR (e.lot_no = e.entry_no) <> (e.active_at IS NOT NULL AND e.origin IS NOT NULL)
+UNION ALL
 SELECT e.member_id, 'nothing_expired_was_spent',
        format('entry %s on lot %s before %s', e.entry_no, e.lot_no, o.expires_at), format('posted at %s', j.posted_at)
   FROM membership.ledger_entry e
@@ -58,6 +63,10 @@ SELECT a.member_id, 'account_held_is_sum_of_lots', coalesce(l.held, 0)::text, a.
   LEFT JOIN (SELECT member_id, wallet_id, sum(held) AS held FROM membership.lot GROUP BY member_id, wallet_id) l
          ON l.member_id = a.member_id AND l.wallet_id = a.wallet_id
  WHERE a.held <> coalesce(l.held, 0)
+UNION ALL
+SELECT a.member_id, 'held_and_debt_not_negative', '0 or more', format('held %s, debt %s', a.held, a.debt)
+  FROM membership.account a
+ WHERE a.held < 0 OR a.debt < 0
 UNION ALL
 SELECT a.member_id, 'next_expiry_not_after_any_lot', l.expires_at::text, coalesce(a.next_expiry::text, 'never')
   FROM membership.account a
@@ -117,6 +126,16 @@ SELECT coalesce(j.member_id, e.member_id), 'journal_points_are_sum_of_entries',
  WHERE j.journal_no IS NULL OR j.points <> coalesce(e.points, 0)
     OR j.balance <> e.balance OR j.last_entry_no <> e.last_entry_no
 UNION ALL
+SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every fact of an accrual',
+       format('journal %s: %s, %s', j.journal_no, j.verb, j.status)
+  FROM membership.journal j
+ WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'adjustment', 'expiry', 'debt_payment', 'tier_change',
+                      'status_change', 'identity_change')
+    OR j.status NOT IN ('posted', 'pending', 'review', 'rejected')
+    OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
+        j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,
+        j.tier_changed) > 0)
+UNION ALL
 SELECT j.member_id, 'line_points_are_points_wanted', format('journal %s: %s', j.journal_no, j.points_wanted), l.points::text
   FROM membership.journal j
  CROSS JOIN LATERAL (SELECT sum((x.value ->> 'points')::bigint) AS points, sum((x.value ->> 'amount')::numeric) AS amount,
@@ -169,10 +188,11 @@ SELECT j.member_id, 'splits_balance_to_the_purchase',
          ON s.member_id = j.member_id AND s.journal_no = j.journal_no
  WHERE j.verb = 'accrual' AND j.amount <> coalesce(s.amount, 0) + j.merchant_collected
 UNION ALL
-SELECT s.member_id, 'split_has_its_purchase', format('accrual or review as journal %s', s.journal_no), coalesce(j.verb, 'no journal row')
+SELECT s.member_id, 'split_has_its_purchase', format('sale, commission or points_issued of an accrual or review, journal %s', s.journal_no),
+       format('%s of %s', s.kind, coalesce(j.verb, 'no journal row'))
   FROM membership.merchant_split s
   LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review')
+ WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review') OR s.kind NOT IN ('sale', 'commission', 'points_issued')
 UNION ALL
 SELECT s.member_id, 'points_issued_not_more_than_awarded', format('journal %s: at most %s', s.journal_no, j.points), s.points::text
   FROM (SELECT member_id, journal_no, sum(points) AS points FROM membership.merchant_split

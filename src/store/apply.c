@@ -6,6 +6,8 @@
 #include "engine/ledger.h"
 #include "store/apply.h"
 #include "store/plan.h"
+#include "store/table.h"
+#include "util/money.h"
 #include "store/tier.h"
 #include "store/verb.h"
 #include "util/calendar.h"
@@ -67,7 +69,7 @@ insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
     else
         mbr_arg_int8(&args, journal->refers_to);
     add_purchase(&args, journal, load->config->digits);
-    (void)mbr_plan_run(session, MBR_PLAN_INSERT_JOURNAL, &args);
+    mbr_table_insert(mbr_table_open(session, MBR_TABLE_JOURNAL, true), &args);
 }
 
 static void
@@ -76,6 +78,7 @@ insert_entry(MbrSession *session, const MbrWork *work, const MbrEntry *entry)
     MbrArgs args = MBR_NO_ARGS;
 
     mbr_arg_int8(&args, work->member.member_id);
+    mbr_arg_int2(&args, MBR_WALLET_POINTS);
     mbr_arg_int8(&args, entry->entry_no);
     mbr_arg_int8(&args, entry->journal_no);
     mbr_arg_int8(&args, entry->lot_no);
@@ -84,36 +87,51 @@ insert_entry(MbrSession *session, const MbrWork *work, const MbrEntry *entry)
     mbr_arg_time(&args, entry->opens == NULL ? MBR_NEVER : entry->opens->active_at);
     mbr_arg_time(&args, entry->opens == NULL ? MBR_NEVER : entry->opens->expires_at);
     mbr_arg_text(&args, entry->opens == NULL ? NULL : mbr_verb_name(entry->opens->origin));
-    (void)mbr_plan_run(session, MBR_PLAN_INSERT_ENTRY, &args);
+    mbr_table_insert(mbr_table_open(session, MBR_TABLE_LEDGER_ENTRY, true), &args);
+}
+
+static void
+insert_lot(MbrTable *table, int64 member_id, const MbrLot *lot)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int2(&args, MBR_WALLET_POINTS);
+    mbr_arg_int8(&args, lot->lot_no);
+    mbr_arg_int8(&args, lot->journal_no);
+    mbr_arg_int8(&args, lot->granted);
+    mbr_arg_time(&args, lot->active_at);
+    mbr_arg_time(&args, lot->expires_at);
+    mbr_arg_text(&args, mbr_verb_name(lot->origin));
+    mbr_arg_int8(&args, lot->remaining);
+    mbr_arg_int8(&args, lot->held);
+    mbr_table_insert(table, &args);
 }
 
 /* A lot's row exists while something remains. */
 static void
 write_lot(MbrSession *session, const MbrWork *work, const MbrLot *lot)
 {
+    int64 member_id = work->member.member_id;
+    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS), Int64GetDatum(lot->lot_no)};
+    MbrTable *table;
     MbrArgs args = MBR_NO_ARGS;
-    MbrPlan plan;
 
-    mbr_arg_int8(&args, work->member.member_id);
-    mbr_arg_int8(&args, lot->lot_no);
-    if (lot->opened && lot->remaining > 0) {
-        plan = MBR_PLAN_INSERT_LOT;
-        mbr_arg_int8(&args, lot->journal_no);
-        mbr_arg_int8(&args, lot->granted);
-        mbr_arg_int8(&args, lot->remaining);
-        mbr_arg_time(&args, lot->active_at);
-        mbr_arg_time(&args, lot->expires_at);
-        mbr_arg_text(&args, mbr_verb_name(lot->origin));
-    } else if (lot->changed && !lot->opened && lot->remaining > 0) {
-        plan = MBR_PLAN_UPDATE_LOT;
-        mbr_arg_int8(&args, lot->remaining);
-        mbr_arg_int8(&args, lot->held);
-    } else if (lot->changed && !lot->opened) {
-        plan = MBR_PLAN_DELETE_LOT;
-    } else {
+    if (lot->opened ? lot->remaining == 0 : !lot->changed)
+        return;
+    table = mbr_table_open(session, MBR_TABLE_LOT, true);
+    if (lot->opened) {
+        insert_lot(table, member_id, lot);
         return;
     }
-    (void)mbr_plan_run(session, plan, &args);
+    if (!mbr_table_find(table, key))
+        elog(ERROR, "lot " INT64_FORMAT " of member " INT64_FORMAT " is gone", lot->lot_no, member_id);
+    mbr_arg_int8(&args, lot->remaining);
+    mbr_arg_int8(&args, lot->held);
+    if (lot->remaining > 0)
+        mbr_table_update(table, MBR_LOT_REMAINING, &args);
+    else
+        mbr_table_delete(table);
 }
 
 static void
@@ -133,33 +151,48 @@ insert_split(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
         mbr_arg_int8(&args, split->points);
     else
         mbr_arg_null(&args);
-    (void)mbr_plan_run(session, MBR_PLAN_INSERT_SPLIT, &args);
+    mbr_table_insert(mbr_table_open(session, MBR_TABLE_MERCHANT_SPLIT, true), &args);
 }
 
 /* The day of a purchase counts the purchase, and what it earned, also when that is approved later. */
 static void
 add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrJournal *journal)
 {
-    const MbrPurchase *purchase = journal->purchase;
+    MbrTable *table = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, true);
+    Datum key[] = {Int64GetDatum(work->member.member_id), DateADTGetDatum(load->day)};
+    int32 purchases = journal->purchase == NULL ? 0 : 1;
+    int64 basis = journal->purchase == NULL ? 0 : journal->purchase->basis;
+    int64 points = journal->points;
+    int digits = load->config->digits;
     MbrArgs args = MBR_NO_ARGS;
 
-    if (journal->verb != MBR_VERB_ACCRUAL && journal->verb != MBR_VERB_REVIEW)
+    if (mbr_table_find(table, key)) {
+        bool isnull;
+
+        mbr_arg_int4(&args, purchases + DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull)));
+        basis += mbr_money_parse(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits,
+                                 "stored amount");
+        mbr_arg_money(&args, basis, digits);
+        mbr_arg_int8(&args, points + mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0));
+        mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
         return;
+    }
     mbr_arg_int8(&args, work->member.member_id);
     mbr_arg_date(&args, load->day);
-    mbr_arg_int4(&args, purchase == NULL ? 0 : 1);
-    mbr_arg_money(&args, purchase == NULL ? 0 : purchase->basis, load->config->digits);
-    mbr_arg_int8(&args, journal->points);
-    (void)mbr_plan_run(session, MBR_PLAN_ADD_ACTIVITY, &args);
+    mbr_arg_int4(&args, purchases);
+    mbr_arg_money(&args, basis, digits);
+    mbr_arg_int8(&args, points);
+    mbr_table_insert(table, &args);
 }
 
+/* The current row is the one that was locked, or a new member's. */
 static void
 update_account(MbrSession *session, const MbrWork *work)
 {
     const MbrMember *member = &work->member;
+    MbrTable *table = mbr_table_open(session, MBR_TABLE_ACCOUNT, true);
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int8(&args, member->member_id);
     mbr_arg_int8(&args, member->balance);
     mbr_arg_int8(&args, member->held);
     mbr_arg_int8(&args, member->debt);
@@ -167,15 +200,18 @@ update_account(MbrSession *session, const MbrWork *work)
     mbr_arg_int8(&args, member->next_entry_no);
     mbr_arg_time(&args, mbr_next_expiry(member));
     mbr_arg_time(&args, member->last_posted_at);
-    (void)mbr_plan_run(session, MBR_PLAN_UPDATE_ACCOUNT, &args);
+    mbr_table_update(table, MBR_ACCOUNT_BALANCE, &args);
 }
 
 void
 mbr_apply(MbrSession *session, const MbrLoad *load, MbrWork *work)
 {
     for (int i = 0; i < work->njournals; i++) {
-        insert_journal(session, load, work, &work->journals[i]);
-        add_activity(session, load, work, &work->journals[i]);
+        const MbrJournal *journal = &work->journals[i];
+
+        insert_journal(session, load, work, journal);
+        if (journal->verb == MBR_VERB_ACCRUAL || journal->verb == MBR_VERB_REVIEW)
+            add_activity(session, load, work, journal);
     }
     for (int i = 0; i < work->nentries; i++)
         insert_entry(session, work, &work->entries[i]);

@@ -7,10 +7,12 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
 #include "engine/ledger.h"
 #include "store/load.h"
 #include "store/plan.h"
+#include "store/table.h"
 #include "store/verb.h"
 #include "util/calendar.h"
 #include "util/error.h"
@@ -24,14 +26,17 @@ no_member(int64 member_id)
                     errhint("Look the member up with find_member(kind, value).")));
 }
 
-static void
-lock_member(MbrSession *session, int64 member_id)
+/* The member's points account, locked or as the caller's snapshot has it. */
+static MbrTable *
+read_account(MbrSession *session, const MbrLoad *load)
 {
-    MbrArgs args = MBR_NO_ARGS;
+    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, load->lock);
+    Datum key[] = {Int64GetDatum(load->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
 
-    mbr_arg_int8(&args, member_id);
-    if (mbr_plan_run(session, MBR_PLAN_LOCK, &args) == 0)
-        no_member(member_id);
+    if (!(load->lock ? mbr_table_lock(account, key) : mbr_table_find(account, key)))
+        no_member(load->member_id);
+    mbr_tables_refresh(session); /* what waits behind the lock is read as it is now */
+    return account;
 }
 
 static void
@@ -83,91 +88,150 @@ tier_window(const MbrConfig *config, int64 posted_at, int64 occurred_at, DateADT
     *after = mbr_add_months(*until, -config->window_months);
 }
 
-static void
-read_state(MbrSession *session, MbrLoad *load, MbrWork *work, DateADT after, DateADT until, int64 occurred_at)
+static int64
+read_config_version(MbrSession *session)
 {
-    MbrMember *member = &work->member;
-    MbrArgs args = MBR_NO_ARGS;
+    MbrTable *program = mbr_table_open(session, MBR_TABLE_PROGRAM, false);
+    Datum key = Int16GetDatum(1);
 
-    mbr_arg_int8(&args, load->member_id);
-    mbr_arg_time(&args, occurred_at);
-    mbr_arg_date(&args, after);
-    mbr_arg_date(&args, until);
-    if (mbr_plan_run(session, MBR_PLAN_LOAD, &args) == 0)
-        no_member(load->member_id);
-    *member = (MbrMember){.member_id = load->member_id,
-                          .status = mbr_member_status_of(mbr_col_text(0, 2)),
-                          .tier_id = mbr_col_int4(0, 3, 0),
-                          .tier_since = mbr_col_int8(0, 4, 0),
-                          .balance = mbr_col_int8(0, 5, 0),
-                          .held = mbr_col_int8(0, 6, 0),
-                          .debt = mbr_col_int8(0, 7, 0),
-                          .next_journal_no = mbr_col_int8(0, 8, 0),
-                          .next_entry_no = mbr_col_int8(0, 9, 0),
-                          .next_expiry = mbr_col_int8(0, 10, MBR_NEVER),
-                          .last_posted_at = mbr_col_int8(0, 11, 0)};
-    load->tier_then = mbr_col_int4(0, 12, member->tier_id);
-    work->tier_locked_until = mbr_col_int8(0, 14, MBR_NEVER);
+    return mbr_table_find(program, &key) ? mbr_table_get_int8(program, MBR_PROGRAM_CONFIG_VERSION, 0) : 0;
 }
 
-/*
- * Repeats the load until it agrees with what it was made by: the configuration's version, and the days of the
- * tier window, which hang on posted_at.
- */
-static void
-load_state(MbrSession *session, MbrLoad *load, MbrWork *work)
+/* The tier at a moment before the present one began, by the history. */
+static int
+read_past_tier(MbrSession *session, int64 member_id, int64 moment, int64 enrolled_at, int present)
 {
-    int64 posted_at = load->at == MBR_NEVER ? GetCurrentTimestamp() : load->at;
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_time(&args, moment);
+    mbr_arg_bool(&args, moment < enrolled_at);
+    return mbr_plan_run(session, MBR_PLAN_PAST_TIER, &args) == 0 ? present : mbr_col_int4(0, 1, present);
+}
+
+static void
+read_member(MbrSession *session, MbrLoad *load, MbrWork *work, int64 occurred_at)
+{
+    MbrTable *table = mbr_table_open(session, MBR_TABLE_MEMBER, false);
+    MbrMember *member = &work->member;
+    Datum key = Int64GetDatum(load->member_id);
+    bool isnull;
+
+    if (!mbr_table_find(table, &key))
+        no_member(load->member_id);
+    member->status =
+        mbr_member_status_of(TextDatumGetCString(mbr_table_get(table, MBR_MEMBER_STATUS, &isnull)));
+    member->tier_id = DatumGetInt32(mbr_table_get(table, MBR_MEMBER_TIER_ID, &isnull));
+    member->tier_since = mbr_table_get_int8(table, MBR_MEMBER_TIER_SINCE, 0);
+    work->tier_locked_until = mbr_table_get_int8(table, MBR_MEMBER_TIER_LOCKED_UNTIL, MBR_NEVER);
+    load->tier_then = member->tier_id;
+    if (occurred_at < member->tier_since)
+        load->tier_then =
+            read_past_tier(session, load->member_id, occurred_at,
+                           mbr_table_get_int8(table, MBR_MEMBER_ENROLLED_AT, 0), member->tier_id);
+}
+
+/* Basis spend of the days after one, up to another. */
+static int64
+read_window(MbrSession *session, const MbrLoad *load, DateADT after, DateADT until)
+{
+    MbrTable *activity = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, false);
+    Datum key = Int64GetDatum(load->member_id);
+    Datum above = DateADTGetDatum(after);
+    int64 sum = 0;
+
+    mbr_table_scan(activity, &key, 1, &above);
+    while (mbr_table_next(activity)) {
+        bool isnull;
+
+        if (DatumGetDateADT(mbr_table_get(activity, MBR_ACTIVITY_DAY, &isnull)) > until)
+            break;
+        sum += mbr_money_parse(DatumGetNumeric(mbr_table_get(activity, MBR_ACTIVITY_BASIS, &isnull)),
+                               load->config->digits, "stored amount");
+    }
+    return sum;
+}
+
+static void
+set_account(MbrMember *member, MbrTable *account)
+{
+    *member = (MbrMember){
+        .member_id = mbr_table_get_int8(account, MBR_ACCOUNT_MEMBER_ID, 0),
+        .balance = mbr_table_get_int8(account, MBR_ACCOUNT_BALANCE, 0),
+        .held = mbr_table_get_int8(account, MBR_ACCOUNT_HELD, 0),
+        .debt = mbr_table_get_int8(account, MBR_ACCOUNT_DEBT, 0),
+        .next_journal_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_JOURNAL_NO, 0),
+        .next_entry_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_ENTRY_NO, 0),
+        .next_expiry = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER),
+        .last_posted_at = mbr_table_get_int8(account, MBR_ACCOUNT_LAST_POSTED_AT, 0),
+    };
+}
+
+/* Reads what goes with the account; repeated until the configuration is the one of that snapshot. */
+static void
+load_state(MbrSession *session, MbrLoad *load, MbrWork *work, MbrTable *account)
+{
+    int64 version;
+    DateADT after, until;
 
     load->config = mbr_config_get(session);
     for (;;) {
-        int64 occurred_at = load->occurred_at == MBR_NEVER ? posted_at : load->occurred_at;
-        DateADT after, until, found_after, found_until;
-        int64 version;
-
         CHECK_FOR_INTERRUPTS();
-        tier_window(load->config, posted_at, occurred_at, &after, &until);
-        read_state(session, load, work, after, until, occurred_at);
-        version = mbr_col_int8(0, 1, 0);
-        if (version != load->config->version) {
-            load->config = mbr_config_refresh(session, version);
-            continue;
-        }
-        load->window_basis = mbr_col_money(0, 13, load->config->digits);
-        date_work(session, load, work);
-        tier_window(load->config, work->posted_at, work->occurred_at, &found_after, &found_until);
-        load->day = mbr_day_of(work->occurred_at, load->config->zone);
-        load->in_window = load->day > found_after && load->day <= found_until;
-        if (found_until == until)
-            return;
-        posted_at = work->posted_at;
+        version = read_config_version(session);
+        if (version == load->config->version)
+            break;
+        load->config = mbr_config_refresh(session, version);
+        mbr_tables_refresh(session);
     }
+    set_account(&work->member, account);
+    date_work(session, load, work);
+    read_member(session, load, work, work->occurred_at);
+    tier_window(load->config, work->posted_at, work->occurred_at, &after, &until);
+    load->day = mbr_day_of(work->occurred_at, load->config->zone);
+    load->in_window = load->day > after && load->day <= until;
+    load->window_basis = read_window(session, load, after, until);
 }
 
+static MbrLot
+lot_of(MbrTable *table)
+{
+    bool isnull;
+
+    return (MbrLot){.lot_no = mbr_table_get_int8(table, MBR_LOT_NO, 0),
+                    .journal_no = mbr_table_get_int8(table, MBR_LOT_JOURNAL_NO, 0),
+                    .granted = mbr_table_get_int8(table, MBR_LOT_GRANTED, 0),
+                    .remaining = mbr_table_get_int8(table, MBR_LOT_REMAINING, 0),
+                    .held = mbr_table_get_int8(table, MBR_LOT_HELD, 0),
+                    .active_at = mbr_table_get_int8(table, MBR_LOT_ACTIVE_AT, 0),
+                    .expires_at = mbr_table_get_int8(table, MBR_LOT_EXPIRES_AT, MBR_NEVER),
+                    .origin =
+                        mbr_verb_of(TextDatumGetCString(mbr_table_get(table, MBR_LOT_ORIGIN, &isnull)))};
+}
+
+/* All open lots if they are needed, and room for new ones. */
 static void
 read_lots(MbrSession *session, MbrLoad *load, MbrWork *work)
 {
     MbrMember *member = &work->member;
-    MbrArgs args = MBR_NO_ARGS;
-    int n = 0;
+    Datum key[] = {Int64GetDatum(load->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+    int room = 0;
 
+    member->max_lots = load->new_lots;
+    member->lots = palloc(sizeof(MbrLot) * Max(member->max_lots, 1));
     member->lots_loaded = load->all_lots || mbr_settle_needed(member, work->posted_at);
     if (member->lots_loaded) {
-        mbr_arg_int8(&args, load->member_id);
-        n = (int)mbr_plan_run(session, MBR_PLAN_LOAD_LOTS, &args);
+        MbrTable *table = mbr_table_open(session, MBR_TABLE_LOT, false);
+
+        mbr_table_scan(table, key, 2, NULL);
+        while (mbr_table_next(table)) {
+            if (member->nlots == room) {
+                room = Max(2 * room, 16);
+                member->lots = repalloc_huge(member->lots, sizeof(MbrLot) * (room + load->new_lots));
+            }
+            member->lots[member->nlots++] = lot_of(table);
+        }
+        member->max_lots = member->nlots + load->new_lots;
     }
-    member->max_lots = n + load->new_lots;
-    member->nlots = n;
-    member->lots = palloc0(sizeof(MbrLot) * Max(member->max_lots, 1));
-    for (int i = 0; i < n; i++)
-        member->lots[i] = (MbrLot){.lot_no = mbr_col_int8(i, 1, 0),
-                                   .journal_no = mbr_col_int8(i, 2, 0),
-                                   .granted = mbr_col_int8(i, 3, 0),
-                                   .remaining = mbr_col_int8(i, 4, 0),
-                                   .held = mbr_col_int8(i, 5, 0),
-                                   .active_at = mbr_col_int8(i, 6, 0),
-                                   .expires_at = mbr_col_int8(i, 7, MBR_NEVER),
-                                   .origin = mbr_verb_of(mbr_col_text(i, 8))};
 }
 
 /*
@@ -190,10 +254,10 @@ make_room(const MbrLoad *load, MbrWork *work)
 void
 mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work)
 {
+    MbrTable *account = read_account(session, load);
+
     memset(work, 0, sizeof(*work));
-    if (load->lock)
-        lock_member(session, load->member_id);
-    load_state(session, load, work);
+    load_state(session, load, work, account);
     read_lots(session, load, work);
     make_room(load, work);
     work->allow_debt = load->config->allow_debt;

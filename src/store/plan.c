@@ -103,6 +103,12 @@ mbr_arg_int4(MbrArgs *args, int32 value)
 }
 
 void
+mbr_arg_int2(MbrArgs *args, int16 value)
+{
+    mbr_arg_datum(args, Int16GetDatum(value), false);
+}
+
+void
 mbr_arg_bool(MbrArgs *args, bool value)
 {
     mbr_arg_datum(args, BoolGetDatum(value), false);

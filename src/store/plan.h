@@ -26,10 +26,8 @@ typedef enum MbrPlan {
     MBR_PLAN_TOUCH_PROGRAM,
     MBR_PLAN_CONFIG_VERSION,
     MBR_PLAN_NEXT_CONFIG_VERSION,
-    /* lock and load */
-    MBR_PLAN_LOCK,
-    MBR_PLAN_LOAD,
-    MBR_PLAN_LOAD_LOTS,
+    /* load */
+    MBR_PLAN_PAST_TIER,
     /* claims */
     MBR_PLAN_CLAIM_RECEIPT,
     MBR_PLAN_FIND_RECEIPT,
@@ -40,15 +38,7 @@ typedef enum MbrPlan {
     MBR_PLAN_LOAD_JOURNAL,
     MBR_PLAN_LOAD_LINES,
     /* apply */
-    MBR_PLAN_INSERT_JOURNAL,
     MBR_PLAN_INSERT_CONTEXT,
-    MBR_PLAN_INSERT_ENTRY,
-    MBR_PLAN_INSERT_LOT,
-    MBR_PLAN_UPDATE_LOT,
-    MBR_PLAN_DELETE_LOT,
-    MBR_PLAN_ADD_ACTIVITY,
-    MBR_PLAN_INSERT_SPLIT,
-    MBR_PLAN_UPDATE_ACCOUNT,
     MBR_PLAN_UPDATE_TIER,
     MBR_PLAN_CLOSE_TIER_HISTORY,
     MBR_PLAN_OPEN_TIER_HISTORY,
@@ -84,6 +74,7 @@ typedef struct MbrArgs {
 extern void mbr_arg_datum(MbrArgs *args, Datum value, bool isnull);
 extern void mbr_arg_int8(MbrArgs *args, int64 value);
 extern void mbr_arg_int4(MbrArgs *args, int32 value);
+extern void mbr_arg_int2(MbrArgs *args, int16 value);
 extern void mbr_arg_bool(MbrArgs *args, bool value);
 extern void mbr_arg_text(MbrArgs *args, const char *value); /* NULL = null */
 extern void mbr_arg_time(MbrArgs *args, TimestampTz value); /* MBR_NEVER = null */

@@ -11,6 +11,7 @@
 #include "utils/syscache.h"
 
 #include "store/session.h"
+#include "store/table.h"
 #include "util/error.h"
 
 Oid
@@ -43,6 +44,7 @@ mbr_enter(MbrSession *session, bool read_only)
     session->owner = mbr_program_owner();
     session->read_only = read_only;
     session->context = CurrentMemoryContext;
+    session->tables = NULL;
     GetUserIdAndSecContext(&session->caller, &session->saved_security_context);
     SetUserIdAndSecContext(session->owner, session->saved_security_context | SECURITY_LOCAL_USERID_CHANGE);
     session->guc_level = NewGUCNestLevel();
@@ -56,6 +58,7 @@ mbr_enter(MbrSession *session, bool read_only)
 void
 mbr_leave(MbrSession *session)
 {
+    mbr_tables_close(session);
     if (SPI_finish() != SPI_OK_FINISH)
         elog(ERROR, "could not leave SPI");
     AtEOXact_GUC(true, session->guc_level);

@@ -10,11 +10,14 @@
 
 #include "postgres.h"
 
+typedef struct MbrTables MbrTables; /* table.c */
+
 typedef struct MbrSession {
     Oid caller; /* who called, before the switch */
     Oid owner;
     bool read_only;        /* statements use the caller's snapshot and write nothing */
     MemoryContext context; /* the caller's memory: outlives mbr_leave() */
+    MbrTables *tables;     /* open ones, NULL = none */
     int guc_level;
     int saved_security_context;
 } MbrSession;

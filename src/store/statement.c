@@ -41,27 +41,12 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_NEXT_CONFIG_VERSION] = {
         "SELECT nextval('membership.config_version_seq')",
         ""},
-    /* lock and load */
-    /* only locks: what it returns would be stale after a wait */
-    [MBR_PLAN_LOCK] = {
-        "SELECT 1 FROM membership.account WHERE member_id = $1 AND wallet_id = 1 FOR NO KEY UPDATE",
-        "L"},
-    [MBR_PLAN_LOAD] = {
-        "SELECT p.config_version, m.status, m.tier_id, m.tier_since, a.balance, a.held, a.debt, "
-        "a.next_journal_no, a.next_entry_no, a.next_expiry, a.last_posted_at, "
-        "CASE WHEN $2 < m.enrolled_at THEN (SELECT h.tier_id FROM membership.tier_history h "
-        "WHERE h.member_id = $1 AND h.history_no = 1) WHEN $2 < m.tier_since THEN (SELECT h.tier_id "
-        "FROM membership.tier_history h "
-        "WHERE h.member_id = $1 AND h.during @> $2) END, (SELECT sum(d.basis) "
-        "FROM membership.activity_day d "
-        "WHERE d.member_id = $1 AND d.day > $3 AND d.day <= $4), m.tier_locked_until "
-        "FROM membership.account a JOIN membership.member m USING (member_id) CROSS "
-        "JOIN membership.program p WHERE a.member_id = $1 AND a.wallet_id = 1",
-        "LZDD"},
-    [MBR_PLAN_LOAD_LOTS] = {
-        "SELECT lot_no, journal_no, granted, remaining, held, active_at, expires_at, origin "
-        "FROM membership.lot WHERE member_id = $1 AND wallet_id = 1 ORDER BY lot_no",
-        "L"},
+    /* load */
+    /* before enrolment it is the tier of enrolment */
+    [MBR_PLAN_PAST_TIER] = {
+        "SELECT tier_id FROM membership.tier_history "
+        "WHERE member_id = $1 AND CASE WHEN $3 THEN history_no = 1 ELSE during @> $2 END",
+        "LZB"},
     /* claims */
     [MBR_PLAN_CLAIM_RECEIPT] = {
         "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
@@ -102,50 +87,10 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WHERE member_id = $1 AND journal_no = $2 AND status = 'review' AND lines IS NULL ORDER BY 1",
         "LL"},
     /* apply */
-    [MBR_PLAN_INSERT_JOURNAL] = {
-        "INSERT INTO membership.journal (member_id, journal_no, verb, occurred_at, posted_at, day, "
-        "actor, login, points, balance, last_entry_no, reason, refers_to, merchant_id, order_ref, "
-        "channel, amount, basis, merchant_collected, status, reason_code, points_wanted, base_points, "
-        "available_at, expires_at, base_rate, rounding, tier_id, tier_multiplier, tier_after, "
-        "tier_changed, lines) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-        "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
-        "LLTZZDTTLLLTLITTNNNTTLLZZNTINIBJ"},
     [MBR_PLAN_INSERT_CONTEXT] = {
         "INSERT INTO membership.journal_context (member_id, journal_no, attributes) "
         "VALUES ($1, $2, $3)",
         "LLJ"},
-    [MBR_PLAN_INSERT_ENTRY] = {
-        "INSERT INTO membership.ledger_entry (member_id, wallet_id, entry_no, journal_no, lot_no, "
-        "points, balance_after, active_at, expires_at, origin) "
-        "VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        "LLLLLLZZT"},
-    [MBR_PLAN_INSERT_LOT] = {
-        "INSERT INTO membership.lot (member_id, wallet_id, lot_no, journal_no, granted, remaining, "
-        "active_at, expires_at, origin) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)",
-        "LLLLLZZT"},
-    [MBR_PLAN_UPDATE_LOT] = {
-        "UPDATE membership.lot SET remaining = $3, held = $4 "
-        "WHERE member_id = $1 AND wallet_id = 1 AND lot_no = $2",
-        "LLLL"},
-    [MBR_PLAN_DELETE_LOT] = {
-        "DELETE FROM membership.lot WHERE member_id = $1 AND wallet_id = 1 AND lot_no = $2",
-        "LL"},
-    [MBR_PLAN_ADD_ACTIVITY] = {
-        "INSERT INTO membership.activity_day AS d (member_id, day, purchases, basis, points_earned) "
-        "VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (member_id, day) DO UPDATE SET purchases = d.purchases + EXCLUDED.purchases, "
-        "basis = d.basis + EXCLUDED.basis, points_earned = d.points_earned + EXCLUDED.points_earned",
-        "LDINL"},
-    [MBR_PLAN_INSERT_SPLIT] = {
-        "INSERT INTO membership.merchant_split (member_id, journal_no, split_no, merchant_id, kind, "
-        "payer_party_id, payee_party_id, amount, points) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        "LLIITIINL"},
-    [MBR_PLAN_UPDATE_ACCOUNT] = {
-        "UPDATE membership.account SET balance = $2, held = $3, debt = $4, next_journal_no = $5, "
-        "next_entry_no = $6, next_expiry = $7, last_posted_at = $8 "
-        "WHERE member_id = $1 AND wallet_id = 1",
-        "LLLLLLZZ"},
     [MBR_PLAN_UPDATE_TIER] = {
         "UPDATE membership.member SET tier_id = $2, tier_since = $3, tier_expires_at = $4, "
         "tier_locked_until = $5 WHERE member_id = $1",
