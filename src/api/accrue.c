@@ -77,11 +77,11 @@ write_context(MbrSession *session, const MbrPurchaseArgs *args, int64 journal_no
 }
 
 static void
-begin(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work)
+begin(MbrSession *session, bool read_only, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work)
 {
     int nlines = Max(args->nlines, 1);
 
-    mbr_enter(session, !load->lock);
+    mbr_enter(session, read_only);
     load->member_id = args->member_id;
     load->at = args->at;
     load->occurred_at = args->occurred_at;
@@ -105,13 +105,13 @@ static Datum
 accrue(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args)
 {
     int64 hash = mbr_purchase_hash(args);
-    MbrLoad load = {.lock = true};
+    MbrLoad load = {0};
     MbrPurchase purchase;
     MbrReceipt receipt;
     MbrWork work;
     int64 journal_no;
 
-    begin(session, args, &load, &work);
+    begin(session, false, args, &load, &work);
     if (mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref,
                                 &receipt))
         return result_by_external_ref(fcinfo, session, args, &load, &receipt);
@@ -134,12 +134,12 @@ accrue(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args
 static Datum
 preview(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args)
 {
-    MbrLoad load = {.lock = false};
+    MbrLoad load = {0};
     MbrPurchase purchase;
     MbrReceipt receipt;
     MbrWork work;
 
-    begin(session, args, &load, &work);
+    begin(session, true, args, &load, &work);
     if (args->order_ref != NULL && mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt))
         return first_result(fcinfo, session, args, &load, &receipt);
     mbr_settle(&work);

@@ -1,7 +1,6 @@
 /* enroll.c - enroll_member: find or make, once per identity however many ask at the same time. */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 
@@ -10,7 +9,6 @@
 #include "engine/ledger.h"
 #include "store/apply.h"
 #include "store/plan.h"
-#include "store/table.h"
 #include "store/tier.h"
 #include "util/calendar.h"
 #include "util/error.h"
@@ -108,14 +106,10 @@ insert_member(MbrSession *session, const Enrolment *call, int tier_id)
 static void
 post_enrolment(MbrSession *session, const Enrolment *call, const MbrConfig *config)
 {
-    MbrLoad load = {.config = config, .day = mbr_day_of(call->at, config->zone)};
-    Datum account[] = {Int64GetDatum(call->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+    MbrLoad load = {.config = config};
     MbrJournal journal;
     MbrWork work = {.occurred_at = call->at, .posted_at = call->at, .journals = &journal, .max_journals = 1};
 
-    CommandCounterIncrement(); /* the account is to be seen */
-    if (!mbr_table_find(mbr_table_open(session, MBR_TABLE_ACCOUNT, true), account))
-        elog(ERROR, "account of member " INT64_FORMAT " is gone", call->member_id);
     work.member = (MbrMember){
         .member_id = call->member_id, .next_journal_no = 1, .next_entry_no = 1, .next_expiry = MBR_NEVER};
     mbr_journal_close(&work, mbr_journal_open(&work, MBR_VERB_ENROLMENT, call->at));

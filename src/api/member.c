@@ -9,6 +9,7 @@
 #include "api/args.h"
 #include "api/event.h"
 #include "engine/accrue.h"
+#include "engine/ledger.h"
 #include "store/plan.h"
 #include "store/verb.h"
 #include "util/error.h"
@@ -143,9 +144,8 @@ membership_set_tier(PG_FUNCTION_ARGS)
     mbr_change_begin(&session, member_id, false, &load, &work);
     tier = need_tier(load.config, code);
     if (tier->tier_id != work.member.tier_id || locked_until != work.tier_locked_until) {
-        mbr_tier_change(&work, tier, 0);
-        work.tier_by_hand = true;
-        work.tier_locked_until = locked_until;
+        mbr_settle(&work);
+        mbr_tier_change(&work, tier, work.member.next_journal_no, true, locked_until);
         mbr_change_post(&session, &load, &work, MBR_VERB_TIER_CHANGE, reason);
     }
     mbr_leave(&session);

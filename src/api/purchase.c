@@ -65,10 +65,10 @@ mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *me
 {
     MbrTerms *terms = palloc(sizeof(MbrTerms));
 
-    *terms = mbr_merchant_terms(merchant, load->day);
+    *terms = mbr_merchant_terms(merchant, work->day);
     line->terms = terms;
-    line->active_at = points_active_at(load->config, merchant, load->day, work->posted_at);
-    line->expires_at = mbr_points_expire_at(load->config, load->day, line->active_at);
+    line->active_at = points_active_at(load->config, merchant, work->day, work->posted_at);
+    line->expires_at = mbr_points_expire_at(load->config, work->day, line->active_at);
 }
 
 int64
@@ -137,7 +137,7 @@ prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrW
                           .sku = arg->sku,
                           .quantity = arg->quantity};
         merchant_id = arg->merchant_id != 0 ? arg->merchant_id : args->merchant_id;
-        mbr_line_prepare(load, work, need_open_merchant(load->config, merchant_id, load->day), line);
+        mbr_line_prepare(load, work, need_open_merchant(load->config, merchant_id, work->day), line);
         sum += line->amount;
     }
     qsort(purchase->lines, args->nlines, sizeof(MbrLine), compare_lines);
@@ -190,8 +190,8 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
                               .in_window = load->in_window};
     if (purchase->tier == NULL)
         elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);
-    purchase->late = mbr_day_of(work->posted_at, config->zone) - load->day > config->claim_days;
-    merchant = need_open_merchant(config, args->merchant_id, load->day);
+    purchase->late = mbr_day_of(work->posted_at, config->zone) - work->day > config->claim_days;
+    merchant = need_open_merchant(config, args->merchant_id, work->day);
     if (args->nlines > 0) {
         prepare_given_lines(args, load, work, purchase);
     } else {

@@ -89,7 +89,7 @@ decide_review(MbrSession *session, const Review *review)
 {
     const MbrConfig *config = mbr_config_current(session);
     MbrPurchase lines = {0};
-    MbrLoad load = {.member_id = review->member_id, .at = MBR_NEVER, .lock = true};
+    MbrLoad load = {.member_id = review->member_id, .at = MBR_NEVER};
     MbrEvent event;
     MbrWork work;
     int *merchants;

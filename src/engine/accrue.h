@@ -21,7 +21,8 @@ extern void mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_n
 extern const MbrTier *mbr_tier_reached(const MbrWork *work, int64_t window_basis);
 
 /* Moves the member to a tier from posted_at on, by the event of that number. */
-extern void mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t journal_no);
+extern void
+mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t journal_no, bool by_hand, int64_t locked_until);
 
 extern const MbrTier *mbr_tier_find(const MbrTier *tiers, int ntiers, int tier_id);
 

@@ -225,7 +225,9 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
     entry = post(work, journal->journal_no, lot->lot_no, points);
     if (entry == NULL)
         return;
-    entry->opens = lot;
+    entry->active_at = active_at;
+    entry->expires_at = expires_at;
+    entry->origin = journal->verb;
     member->nlots++;
     if (member->debt > 0 && pays_debt(lot, work->posted_at))
         pay_debt(work, journal->journal_no, lot, min64(member->debt, points));

@@ -14,6 +14,7 @@
 
 #define MBR_NEVER INT64_MAX /* of a time: no such moment */
 #define MBR_MAX_POINTS INT64_C(1000000000000000)
+#define MBR_MAX_AMOUNT INT64_C(999999999999999999) /* minor units: numeric(18) */
 #define MBR_RATE_SCALE 1000000 /* base rate, commission rate, price per point: 6 decimals */
 #define MBR_RATE_DIGITS 6
 #define MBR_MULTIPLIER_SCALE 10000 /* tier multiplier: 4 decimals */
@@ -81,6 +82,7 @@ typedef struct MbrMember {
     MbrMemberStatus status;
     int tier_id;
     int64_t tier_since;
+    int64_t enrolled_at;
     int64_t balance;
     int64_t held;
     int64_t debt;
@@ -134,7 +136,9 @@ typedef struct MbrEntry {
     int64_t lot_no;
     int64_t points;
     int64_t balance_after;
-    const MbrLot *opens; /* the lot this entry opens, or NULL */
+    int64_t active_at; /* of an opening entry (lot_no = entry_no) */
+    int64_t expires_at;
+    MbrVerb origin;
 } MbrEntry;
 
 typedef struct MbrSplit {
@@ -193,10 +197,32 @@ typedef struct MbrJournal {
     const MbrPurchase *purchase; /* of an accrual */
 } MbrJournal;
 
+/* What a programme day of purchase is to gain. */
+typedef struct MbrActivity {
+    int day;
+    int purchases;
+    int64_t basis;
+    int64_t points;
+} MbrActivity;
+
+/* The member's tier becomes another one. */
+typedef struct MbrTierChange {
+    const MbrTier *tier;
+    int64_t since;
+    int64_t journal_no;
+    bool by_hand;
+    int64_t locked_until; /* MBR_NEVER = no lock */
+} MbrTierChange;
+
+/*
+ * One member's work: what was read of it, and what is to be written. A batch decides several purchases of a
+ * member on one of these, each seeing what the ones before it posted.
+ */
 typedef struct MbrWork {
     MbrMember member;
-    int64_t occurred_at;
+    int64_t occurred_at; /* of the purchase or posting at hand */
     int64_t posted_at;
+    int day; /* programme day of occurred_at */
     bool allow_debt;
     const MbrTier *tiers; /* by rank, rising */
     int ntiers;
@@ -211,10 +237,15 @@ typedef struct MbrWork {
     int nsplits;
     int max_splits;
 
-    const MbrTier *new_tier; /* the member's tier changes to this one, or NULL */
-    int64_t tier_journal_no; /* by this event */
-    bool tier_by_hand;
-    int64_t tier_locked_until; /* as read, or as given by hand; MBR_NEVER = no lock */
+    MbrActivity *activities; /* one a day */
+    int nactivities;
+    int max_activities;
+    MbrTierChange *tier_changes;
+    int ntier_changes;
+    int max_tier_changes;
+    int64_t tier_locked_until; /* MBR_NEVER = no lock */
+    int stored_tier_id;        /* as read */
+    int64_t stored_tier_since;
 
     MbrRefusal refusal;
     int64_t available; /* with MBR_REFUSED_INSUFFICIENT: what could be taken */

@@ -75,6 +75,7 @@ insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
 static void
 insert_entry(MbrSession *session, const MbrWork *work, const MbrEntry *entry)
 {
+    bool opens = (entry->lot_no == entry->entry_no);
     MbrArgs args = MBR_NO_ARGS;
 
     mbr_arg_int8(&args, work->member.member_id);
@@ -84,9 +85,9 @@ insert_entry(MbrSession *session, const MbrWork *work, const MbrEntry *entry)
     mbr_arg_int8(&args, entry->lot_no);
     mbr_arg_int8(&args, entry->points);
     mbr_arg_int8(&args, entry->balance_after);
-    mbr_arg_time(&args, entry->opens == NULL ? MBR_NEVER : entry->opens->active_at);
-    mbr_arg_time(&args, entry->opens == NULL ? MBR_NEVER : entry->opens->expires_at);
-    mbr_arg_text(&args, entry->opens == NULL ? NULL : mbr_verb_name(entry->opens->origin));
+    mbr_arg_time(&args, opens ? entry->active_at : MBR_NEVER);
+    mbr_arg_time(&args, opens ? entry->expires_at : MBR_NEVER);
+    mbr_arg_text(&args, opens ? mbr_verb_name(entry->origin) : NULL);
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_LEDGER_ENTRY, true), &args);
 }
 
@@ -154,45 +155,46 @@ insert_split(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_MERCHANT_SPLIT, true), &args);
 }
 
-/* The day of a purchase counts the purchase, and what it earned, also when that is approved later. */
 static void
-add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrJournal *journal)
+add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrActivity *activity)
 {
     MbrTable *table = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, true);
-    Datum key[] = {Int64GetDatum(work->member.member_id), DateADTGetDatum(load->day)};
-    int32 purchases = journal->purchase == NULL ? 0 : 1;
-    int64 basis = journal->purchase == NULL ? 0 : journal->purchase->basis;
-    int64 points = journal->points;
+    Datum key[] = {Int64GetDatum(work->member.member_id), DateADTGetDatum(activity->day)};
+    MbrActivity sum = *activity;
     int digits = load->config->digits;
+    bool found = mbr_table_find(table, key);
     MbrArgs args = MBR_NO_ARGS;
 
-    if (mbr_table_find(table, key)) {
+    if (found) {
         bool isnull;
 
-        mbr_arg_int4(&args, purchases + DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull)));
-        basis += mbr_money_parse(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits,
-                                 "stored amount");
-        mbr_arg_money(&args, basis, digits);
-        mbr_arg_int8(&args, points + mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0));
-        mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
-        return;
+        sum.purchases += DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull));
+        sum.basis += mbr_money_parse(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
+                                     digits, "stored amount");
+        sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
+    } else {
+        mbr_arg_int8(&args, work->member.member_id);
+        mbr_arg_date(&args, activity->day);
     }
-    mbr_arg_int8(&args, work->member.member_id);
-    mbr_arg_date(&args, load->day);
-    mbr_arg_int4(&args, purchases);
-    mbr_arg_money(&args, basis, digits);
-    mbr_arg_int8(&args, points);
-    mbr_table_insert(table, &args);
+    mbr_arg_int4(&args, sum.purchases);
+    mbr_arg_money(&args, sum.basis, digits);
+    mbr_arg_int8(&args, sum.points);
+    if (found)
+        mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
+    else
+        mbr_table_insert(table, &args);
 }
 
-/* The current row is the one that was locked, or a new member's. */
 static void
 update_account(MbrSession *session, const MbrWork *work)
 {
     const MbrMember *member = &work->member;
     MbrTable *table = mbr_table_open(session, MBR_TABLE_ACCOUNT, true);
+    Datum key[] = {Int64GetDatum(member->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
     MbrArgs args = MBR_NO_ARGS;
 
+    if (!mbr_table_find(table, key))
+        elog(ERROR, "account of member " INT64_FORMAT " is gone", member->member_id);
     mbr_arg_int8(&args, member->balance);
     mbr_arg_int8(&args, member->held);
     mbr_arg_int8(&args, member->debt);
@@ -206,20 +208,17 @@ update_account(MbrSession *session, const MbrWork *work)
 void
 mbr_apply(MbrSession *session, const MbrLoad *load, MbrWork *work)
 {
-    for (int i = 0; i < work->njournals; i++) {
-        const MbrJournal *journal = &work->journals[i];
-
-        insert_journal(session, load, work, journal);
-        if (journal->verb == MBR_VERB_ACCRUAL || journal->verb == MBR_VERB_REVIEW)
-            add_activity(session, load, work, journal);
-    }
+    for (int i = 0; i < work->njournals; i++)
+        insert_journal(session, load, work, &work->journals[i]);
+    for (int i = 0; i < work->nactivities; i++)
+        add_activity(session, load, work, &work->activities[i]);
     for (int i = 0; i < work->nentries; i++)
         insert_entry(session, work, &work->entries[i]);
     for (int i = 0; i < work->member.nlots; i++)
         write_lot(session, work, &work->member.lots[i]);
     for (int i = 0; i < work->nsplits; i++)
         insert_split(session, load, work, &work->splits[i]);
-    if (work->new_tier != NULL)
-        mbr_tier_store(session, load, work);
+    for (int i = 0; i < work->ntier_changes; i++)
+        mbr_tier_store(session, load, work, &work->tier_changes[i]);
     update_account(session, work);
 }
