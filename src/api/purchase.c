@@ -325,8 +325,8 @@ set_line(void *object, const char *key, const JsonbValue *value)
     set_line_key(object, key, value);
 }
 
-void
-mbr_parse_lines(MbrPurchaseArgs *args)
+static void
+parse_lines(MbrPurchaseArgs *args)
 {
     if (args->lines_json == NULL)
         return;
@@ -368,8 +368,8 @@ set_tender(void *object, const char *key, const JsonbValue *value)
         refuse_key(what, key);
 }
 
-void
-mbr_parse_tenders(MbrPurchaseArgs *args)
+static void
+parse_tenders(MbrPurchaseArgs *args)
 {
     Tender *tenders;
     Datum sum = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
@@ -391,8 +391,8 @@ mbr_parse_tenders(MbrPurchaseArgs *args)
 }
 
 /* Keys of jsonb come in a fixed order, so two calls claim the same refs in the same order. */
-void
-mbr_parse_external_refs(MbrPurchaseArgs *args)
+static void
+parse_external_refs(MbrPurchaseArgs *args)
 {
     JsonbIterator *iterator;
     JsonbIteratorToken token;
@@ -412,4 +412,34 @@ mbr_parse_external_refs(MbrPurchaseArgs *args)
             args->refs[args->nrefs++] = (MbrExternalRef){key, json_text(&value, "external_refs", key)};
         }
     }
+}
+
+void
+mbr_purchase_read_common(FunctionCallInfo fcinfo, MbrPurchaseArgs *args)
+{
+    *args = (MbrPurchaseArgs){.member_id = mbr_get_int8(fcinfo, 0, "member_id"),
+                              .merchant_id = mbr_get_int4(fcinfo, 1, "merchant_id"),
+                              .at = MBR_NEVER};
+    mbr_require(fcinfo, 2, "amount");
+    args->amount = PG_GETARG_NUMERIC(2);
+    args->order_ref = mbr_get_optional_text(fcinfo, 3, "order_ref", MBR_MAX_REF);
+    args->occurred_at = mbr_get_time(fcinfo, 4, "occurred_at");
+    args->channel = mbr_get_text(fcinfo, 5, "channel", MBR_MAX_WORD);
+    args->lines_json = mbr_get_json_array(fcinfo, 6, "lines");
+    args->tenders_json = mbr_get_json_array(fcinfo, 7, "tenders");
+    args->attributes = mbr_get_json_object(fcinfo, 8, "attributes");
+    if (args->attributes != NULL && JB_ROOT_COUNT(args->attributes) == 0)
+        args->attributes = NULL;
+    parse_lines(args);
+    parse_tenders(args);
+}
+
+void
+mbr_purchase_read(FunctionCallInfo fcinfo, MbrPurchaseArgs *args)
+{
+    mbr_purchase_read_common(fcinfo, args);
+    mbr_require(fcinfo, 3, "order_ref");
+    args->refs_json = mbr_get_json_object(fcinfo, 9, "external_refs");
+    args->at = mbr_get_time(fcinfo, 10, "at");
+    parse_external_refs(args);
 }

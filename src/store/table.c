@@ -333,6 +333,21 @@ open_for_write(MbrTable *table)
     }
 }
 
+static void
+open_index(MbrTable *table)
+{
+    if (table->index == NULL)
+        table->index = index_open(maps[table->id].index, AccessShareLock);
+}
+
+static void
+end_scan(MbrTable *table)
+{
+    if (table->scan != NULL)
+        index_endscan(table->scan);
+    table->scan = NULL;
+}
+
 MbrTable *
 mbr_table_open(MbrSession *session, MbrTableId id, bool write)
 {
@@ -357,14 +372,6 @@ mbr_table_open(MbrSession *session, MbrTableId id, bool write)
 }
 
 static void
-end_scan(MbrTable *table)
-{
-    if (table->scan != NULL)
-        index_endscan(table->scan);
-    table->scan = NULL;
-}
-
-static void
 close_table(MbrTable *table)
 {
     end_scan(table);
@@ -379,6 +386,36 @@ close_table(MbrTable *table)
         FreeExecutorState(table->estate);
     }
     table_close(table->relation, NoLock);
+}
+
+void
+mbr_tables_prepare(MbrSession *session)
+{
+    const MbrTableId read[] = {MBR_TABLE_PROGRAM, MBR_TABLE_MEMBER, MBR_TABLE_ACCOUNT, MBR_TABLE_LOT,
+                               MBR_TABLE_ACTIVITY_DAY};
+
+    for (int i = 0; i < (int)lengthof(read); i++)
+        open_index(mbr_table_open(session, read[i], false));
+    (void)snapshot_of(session);
+}
+
+void
+mbr_tables_rest(MbrSession *session)
+{
+    for (int i = 0; session->tables != NULL && i < MBR_TABLE_COUNT; i++) {
+        MbrTable *table = session->tables->open[i];
+
+        if (table != NULL) {
+            end_scan(table);
+            ExecClearTuple(table->current);
+        }
+    }
+}
+
+void
+mbr_tables_forget(MbrSession *session)
+{
+    session->tables = NULL;
 }
 
 /* AFTER triggers may look at the tables, so all of them fire before any is closed. */
@@ -430,8 +467,7 @@ mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above)
     int n;
 
     end_scan(table);
-    if (table->index == NULL)
-        table->index = index_open(maps[table->id].index, AccessShareLock);
+    open_index(table);
     for (n = 0; n < nkeys; n++)
         ScanKeyInit(&keys[n], n + 1, BTEqualStrategyNumber, equal_proc(types[n]), key[n]);
     if (above != NULL) { /* only days are asked for so */

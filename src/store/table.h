@@ -75,6 +75,15 @@ typedef struct MbrTable MbrTable;
 extern MbrTable *mbr_table_open(MbrSession *session, MbrTableId id, bool write);
 /* Later reads of the session see what was committed until then. */
 extern void mbr_tables_refresh(MbrSession *session);
+/*
+ * For a batch, which contains errors of single rows by subtransactions: what a subtransaction uses must have
+ * been opened before it, must hold no row or scan when it ends, and is forgotten, not closed, when it was
+ * opened inside and the subtransaction aborted.
+ */
+extern void mbr_tables_prepare(MbrSession *session);
+extern void mbr_tables_rest(MbrSession *session);
+extern void mbr_tables_forget(MbrSession *session);
+
 /* Ends what was opened: queued AFTER triggers fire here. mbr_leave() calls it. */
 extern void mbr_tables_close(MbrSession *session);
 
