@@ -10,6 +10,12 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_poi
 COMMENT ON FUNCTION membership.accrue_points IS
 'Posts a purchase: points, lots, activity, tier upgrade and merchant splits, once per (merchant_id, order_ref). amount: payable after discounts, currency, 0 or more, equal to the sum of line amounts. lines: array of {line_no, merchant_id, category, brand, sku, quantity, amount, eligible}. occurred_at chooses tier, rates and expiry; at, the posting time, may lie in the past for operators only. external_refs: other names of the receipt, {"kind": "value"}. Errors: 22004, 22003, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB102 closed member, MB201 same receipt with other content, MB202 receipt of another member.';
 
+CREATE FUNCTION membership.accrue_batch(purchases membership.purchase[])
+RETURNS SETOF membership.batch_result
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_batch';
+COMMENT ON FUNCTION membership.accrue_batch IS
+'Posts up to 10,000 purchases in one transaction, with the results of as many accrue_points calls in that order. A purchase that would have raised an error has its sqlstate and message; the others are posted. Errors: 22004 null, 54000 too many.';
+
 CREATE FUNCTION membership.preview_accrual(
     member_id bigint, merchant_id integer, amount numeric, order_ref text DEFAULT NULL,
     occurred_at timestamptz DEFAULT NULL, channel text DEFAULT 'pos', lines jsonb DEFAULT NULL,

@@ -247,6 +247,7 @@ typedef struct MbrWork {
     int stored_tier_id;        /* as read */
     int64_t stored_tier_since;
 
+    bool decided; /* of a batch: something is to be written */
     MbrRefusal refusal;
     int64_t available; /* with MBR_REFUSED_INSUFFICIENT: what could be taken */
 } MbrWork;

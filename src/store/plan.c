@@ -32,6 +32,10 @@ type_of(char letter)
             return JSONBOID;
         case 'B':
             return BOOLOID;
+        case 'i':
+            return INT4ARRAYOID;
+        case 'l':
+            return INT8ARRAYOID;
         case 'A':
             return TEXTARRAYOID;
     }
@@ -67,6 +71,8 @@ mbr_plan_run(MbrSession *session, MbrPlan plan, MbrArgs *args)
     SPIPlanPtr ready = prepare(plan);
     int result;
 
+    if (SPI_tuptable != NULL) /* a batch runs many in one session */
+        SPI_freetuptable(SPI_tuptable);
     Assert(args->n == (int)strlen(mbr_statements[plan].types));
     result = SPI_execute_plan(ready, args->values, args->nulls, session->read_only, 0);
     MemoryContextSwitchTo(saved);

@@ -56,6 +56,17 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT member_id, journal_no, payload_hash FROM membership.receipt "
         "WHERE merchant_id = $1 AND order_ref = $2",
         "IT"},
+    /* in the order of the key, so that two batches with the same receipts wait in one direction */
+    [MBR_PLAN_CLAIM_RECEIPTS] = {
+        "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
+        "SELECT * FROM unnest($1, $2, $3, $4, $5) r ORDER BY 1, 2 "
+        "ON CONFLICT (merchant_id, order_ref) DO NOTHING",
+        "iAlll"},
+    [MBR_PLAN_FIND_RECEIPTS] = {
+        "SELECT k.n, r.member_id, r.journal_no, r.payload_hash "
+        "FROM unnest($1, $2) WITH ORDINALITY k (merchant_id, order_ref, n) "
+        "JOIN membership.receipt r ON r.merchant_id = k.merchant_id AND r.order_ref = k.order_ref",
+        "iA"},
     [MBR_PLAN_CLAIM_RECEIPT_REF] = {
         "INSERT INTO membership.receipt_ref (kind, value, merchant_id, order_ref) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (kind, value) DO NOTHING",
