@@ -50,43 +50,50 @@ typedef struct Batch {
     MbrBatchRow *at; /* the row being decided or posted */
 } Batch;
 
-static void
-set_error(MbrBatchRow *row, const ErrorData *error)
-{
-    strlcpy(row->sqlstate, unpack_sql_state(error->sqlerrcode), sizeof(row->sqlstate));
-    row->message = error->message;
-}
-
-static bool
-is_good(const MbrBatchRow *row)
-{
-    return row->sqlstate[0] == '\0';
-}
-
 typedef struct Reading {
     MbrBatchRow *row;
-    FunctionCallInfo arguments;
+    const MbrColumnMap *map;
+    const MbrConfig *config;
+    const Datum *columns;
+    const bool *nulls;
 } Reading;
 
+/* A row is read as the argument list of a call, by the code that reads those. */
 static void
 read_row(void *argument)
 {
     Reading *reading = argument;
+    LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
+    Datum values[MBR_PURCHASE_ARGS];
+    bool nulls[MBR_PURCHASE_ARGS];
 
-    mbr_purchase_read(reading->arguments, &reading->row->args);
+    if (reading->map != NULL) {
+        mbr_convert_row(reading->map, reading->config, reading->columns, reading->nulls, values, nulls);
+    } else {
+        memcpy(values, reading->columns, sizeof(values));
+        memcpy(nulls, reading->nulls, sizeof(nulls));
+    }
+    InitFunctionCallInfoData(*arguments, NULL, MBR_PURCHASE_ARGS, InvalidOid, NULL, NULL);
+    for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
+        arguments->args[i].value = values[i];
+        arguments->args[i].isnull = nulls[i];
+    }
+    if (arguments->args[5].isnull) {
+        arguments->args[5].value = CStringGetTextDatum("pos");
+        arguments->args[5].isnull = false;
+    }
+    mbr_purchase_read(arguments, &reading->row->args);
     reading->row->hash = mbr_purchase_hash(&reading->row->args);
 }
 
 void
-mbr_batch_read(MbrBatchRow *row, FunctionCallInfo arguments)
+mbr_batch_read(MbrBatchRow *row, const MbrColumnMap *map, const MbrConfig *config, const Datum *columns,
+               const bool *nulls)
 {
-    Reading reading = {row, arguments};
-    ErrorData *error;
+    Reading reading = {row, map, config, columns, nulls};
 
     memset(row, 0, sizeof(*row));
-    error = mbr_contain(NULL, MBR_CONTAIN_NO_TABLES, read_row, &reading);
-    if (error != NULL)
-        set_error(row, error);
+    row->error = mbr_contain(NULL, MBR_CONTAIN_NO_TABLES, read_row, &reading);
 }
 
 /* ------------------------------------------------------------------ lock and load */
@@ -109,7 +116,7 @@ lock_members(Batch *batch)
     int kept = 0;
 
     for (int i = 0; i < batch->n; i++)
-        if (is_good(&batch->rows[i]))
+        if (batch->rows[i].error == NULL)
             works[n++].member.member_id = batch->rows[i].args.member_id;
     qsort(works, n, sizeof(MbrWork), compare_members);
     for (int i = 0; i < n; i++) {
@@ -160,7 +167,7 @@ find_receipts(Batch *batch)
     for (int i = 0; i < batch->n; i++) {
         MbrBatchRow *row = &batch->rows[i];
 
-        if (!is_good(row))
+        if (row->error != NULL)
             continue;
         merchants[n] = Int32GetDatum(row->args.merchant_id);
         refs[n] = CStringGetTextDatum(row->args.order_ref);
@@ -300,15 +307,11 @@ decide_rows(Batch *batch)
     batch->claims = hash_create("receipts of the batch", Max(batch->n, 16), &control,
                                 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     for (int i = 0; i < batch->n; i++) {
-        ErrorData *error;
-
         CHECK_FOR_INTERRUPTS();
         batch->at = &batch->rows[i];
-        if (!is_good(batch->at))
+        if (batch->at->error != NULL)
             continue;
-        error = mbr_contain(batch->session, MBR_CONTAIN_READ, decide_row, batch);
-        if (error != NULL)
-            set_error(batch->at, error);
+        batch->at->error = mbr_contain(batch->session, MBR_CONTAIN_READ, decide_row, batch);
     }
 }
 
@@ -382,15 +385,11 @@ static void
 post_one_by_one(Batch *batch)
 {
     for (int i = 0; i < batch->n; i++) {
-        ErrorData *error;
-
         CHECK_FOR_INTERRUPTS();
         batch->at = &batch->rows[i];
-        if (!is_good(batch->at))
+        if (batch->at->error != NULL)
             continue;
-        error = mbr_contain(batch->session, MBR_CONTAIN_WRITE, post_row, batch);
-        if (error != NULL)
-            set_error(batch->at, error);
+        batch->at->error = mbr_contain(batch->session, MBR_CONTAIN_WRITE, post_row, batch);
     }
 }
 
@@ -417,35 +416,20 @@ mbr_batch_columns(const MbrConfig *config, int64 row_no, const MbrBatchRow *row,
     memset(nulls, true, sizeof(bool) * MBR_BATCH_COLUMNS);
     values[0] = Int64GetDatum(row_no);
     nulls[0] = false;
-    if (is_good(row)) {
+    if (row->error == NULL) {
         mbr_accrual_columns(config, &row->result, values + 1, nulls + 1);
         return;
     }
-    values[MBR_ACCRUAL_COLUMNS + 1] = CStringGetTextDatum(row->sqlstate);
-    values[MBR_ACCRUAL_COLUMNS + 2] = CStringGetTextDatum(row->message);
+    values[MBR_ACCRUAL_COLUMNS + 1] = CStringGetTextDatum(unpack_sql_state(row->error->sqlerrcode));
+    values[MBR_ACCRUAL_COLUMNS + 2] = CStringGetTextDatum(row->error->message);
     nulls[MBR_ACCRUAL_COLUMNS + 1] = nulls[MBR_ACCRUAL_COLUMNS + 2] = false;
 }
 
 /* ------------------------------------------------------------------ accrue_batch */
 
-void
-mbr_batch_fill_arguments(FunctionCallInfo arguments, const Datum *values, const bool *nulls)
-{
-    InitFunctionCallInfoData(*arguments, NULL, MBR_PURCHASE_ARGS, InvalidOid, NULL, NULL);
-    for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
-        arguments->args[i].value = values[i];
-        arguments->args[i].isnull = nulls[i];
-    }
-    if (nulls[5]) {
-        arguments->args[5].value = CStringGetTextDatum("pos");
-        arguments->args[5].isnull = false;
-    }
-}
-
 static void
 read_element(MbrBatchRow *row, Datum element, bool isnull)
 {
-    LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
     Datum values[MBR_PURCHASE_ARGS] = {0};
     bool nulls[MBR_PURCHASE_ARGS];
 
@@ -459,8 +443,7 @@ read_element(MbrBatchRow *row, Datum element, bool isnull)
         heap_deform_tuple(&tuple, desc, values, nulls);
         ReleaseTupleDesc(desc);
     }
-    mbr_batch_fill_arguments(arguments, values, nulls);
-    mbr_batch_read(row, arguments);
+    mbr_batch_read(row, NULL, NULL, values, nulls);
 }
 
 Datum

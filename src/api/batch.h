@@ -4,8 +4,7 @@
 
 #include "postgres.h"
 
-#include "fmgr.h"
-
+#include "api/convert.h"
 #include "api/purchase.h"
 #include "api/result.h"
 #include "store/session.h"
@@ -20,16 +19,17 @@ typedef struct MbrBatchRow {
     MbrReceipt receipt;
     bool decided; /* by this batch, and to be written */
     MbrAccrual result;
-    char sqlstate[6]; /* empty = no error */
-    const char *message;
+    ErrorData *error; /* why it failed; NULL = it did not */
 } MbrBatchRow;
 
-/* Makes a call's arguments of a row's columns; a channel left null takes its default. */
-extern void mbr_batch_fill_arguments(FunctionCallInfo arguments, const Datum *values, const bool *nulls);
-/* Reads a row's arguments as accrue_points would; an error becomes the row's. */
-extern void mbr_batch_read(MbrBatchRow *row, FunctionCallInfo arguments);
 /*
- * Posts the rows, in an entered session. Rows that fail have sqlstate and message, the others their result;
+ * Reads a row's columns as the arguments of accrue_points; an error becomes the row's. A channel left null
+ * takes its default. Without a map the columns are those of type purchase.
+ */
+extern void mbr_batch_read(MbrBatchRow *row, const MbrColumnMap *map, const MbrConfig *config,
+                           const Datum *columns, const bool *nulls);
+/*
+ * Posts the rows, in an entered session. Rows that fail have their error, the others their result;
  * the configuration that judged them is returned. Memory is the session's context.
  */
 extern const MbrConfig *mbr_batch_run(MbrSession *session, MbrBatchRow *rows, int n);
