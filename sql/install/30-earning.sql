@@ -16,6 +16,13 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_bat
 COMMENT ON FUNCTION membership.accrue_batch IS
 'Posts up to 10,000 purchases in one transaction, with the results of as many accrue_points calls in that order. A purchase that would have raised an error has its sqlstate and message; the others are posted. Errors: 22004 null, 54000 too many.';
 
+CREATE PROCEDURE membership.accrue_from(
+    query text, result_table regclass DEFAULT NULL, batch_size integer DEFAULT 1000,
+    INOUT processed bigint DEFAULT NULL, INOUT duplicates bigint DEFAULT NULL, INOUT failed bigint DEFAULT NULL)
+LANGUAGE c AS 'MODULE_PATHNAME', 'membership_accrue_from';
+COMMENT ON PROCEDURE membership.accrue_from IS
+'Posts the purchases that a query returns, with the results of as many accrue_points calls in that order; run again, what was posted counts as duplicates. query: one SELECT, run as the caller, whose columns have the names of accrue_points'' arguments; missing ones take the defaults, a timestamp without zone is programme time. Commits every batch_size rows (1 to 10,000), unless inside a transaction block. result_table: the caller''s own table with the columns of type batch_result, gets a row per purchase. Counts are returned, and shown in pg_stat_activity while it runs. Errors: 22004, 22023, 42701, 42703, 42804 unfit query.';
+
 CREATE FUNCTION membership.preview_accrual(
     member_id bigint, merchant_id integer, amount numeric, order_ref text DEFAULT NULL,
     occurred_at timestamptz DEFAULT NULL, channel text DEFAULT 'pos', lines jsonb DEFAULT NULL,

@@ -6,6 +6,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM (VALUES
         ('EXECUTE', 'FUNCTION', '{application,operator}',
          '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,preview_accrual,grant_points}'),
+        ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
         ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
