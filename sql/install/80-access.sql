@@ -5,14 +5,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s ON %s membership.%s', a.privilege, a.class, a.name)
       FROM (VALUES
         ('EXECUTE', 'FUNCTION', '{application,operator}',
-         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,preview_accrual,grant_points}'),
+         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points}'),
         ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
-        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,retry_accrual_errors}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
          '{member_balance,member_lots,member_statement,member_tier_progress}'),
-        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history}'),
+        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier}'),
         ('UPDATE (name, phone_country, base_rate, award_rounding, points_valid_months, pending_days, claim_days, max_future, allow_debt, tier_window_months)',

@@ -174,3 +174,17 @@ CREATE TABLE membership.merchant_split (
 );
 COMMENT ON TABLE membership.merchant_split IS 'Who owes whom after an event (分账): payer party, payee party, amount in currency. sale: collector to merchant; commission: merchant to mall; points_issued: funder to mall.';
 COMMENT ON COLUMN membership.merchant_split.points IS 'Points that a points_issued row pays for.';
+
+CREATE TABLE membership.accrual_error (
+    error_id    uuid        NOT NULL DEFAULT gen_random_uuid(),
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    source      text        NOT NULL,
+    purchase    jsonb       NOT NULL,
+    sqlstate    text        NOT NULL,
+    message     text        NOT NULL,
+    attempts    integer     NOT NULL DEFAULT 1,
+    CONSTRAINT accrual_error_pkey PRIMARY KEY (error_id)
+);
+COMMENT ON TABLE membership.accrual_error IS 'Purchases that an accrue_trigger with on_error=log could not post; retry_accrual_errors() tries them again and removes those it posts.';
+COMMENT ON COLUMN membership.accrual_error.source IS 'Table whose trigger met the error.';
+COMMENT ON COLUMN membership.accrual_error.purchase IS 'The arguments of accrue_points, as JSON.';

@@ -136,13 +136,13 @@ read_contracts(MbrSession *session, MbrConfig *config)
 }
 
 static void
-read_operators(MbrSession *session, MbrConfig *config)
+read_grants(MbrSession *session, MbrConfig *config)
 {
-    run(session, MBR_PLAN_OPERATORS);
-    config->noperators = (int)SPI_processed;
-    config->operators = palloc0(sizeof(char *) * Max(config->noperators, 1));
-    for (int i = 0; i < config->noperators; i++)
-        config->operators[i] = mbr_col_text(i, 1);
+    run(session, MBR_PLAN_GRANTS);
+    config->ngrants = (int)SPI_processed;
+    config->grants = palloc0(sizeof(MbrGrant) * Max(config->ngrants, 1));
+    for (int i = 0; i < config->ngrants; i++)
+        config->grants[i] = (MbrGrant){mbr_col_text(i, 1), mbr_col_bool(i, 2)};
 }
 
 /*
@@ -167,7 +167,7 @@ reload(MbrSession *session)
     read_tiers(&reader, config);
     read_merchants(&reader, config);
     read_contracts(&reader, config);
-    read_operators(&reader, config);
+    read_grants(&reader, config);
     if (!session->read_only)
         PopActiveSnapshot();
     MemoryContextSwitchTo(saved);
@@ -228,16 +228,29 @@ mbr_merchant_terms(const MbrMerchant *merchant, DateADT day)
     return terms;
 }
 
-bool
-mbr_is_operator(const MbrSession *session, const MbrConfig *config)
+static bool
+has_grant(const MbrSession *session, const MbrConfig *config, bool as_operator)
 {
     if (has_privs_of_role(session->caller, session->owner)) /* true for superusers */
         return true;
-    for (int i = 0; i < config->noperators; i++) {
-        Oid role = get_role_oid(config->operators[i], true);
+    for (int i = 0; i < config->ngrants; i++) {
+        Oid role = get_role_oid(config->grants[i].role, true);
 
-        if (OidIsValid(role) && has_privs_of_role(session->caller, role))
+        if (OidIsValid(role) && (config->grants[i].is_operator || !as_operator) &&
+            has_privs_of_role(session->caller, role))
             return true;
     }
     return false;
+}
+
+bool
+mbr_is_operator(const MbrSession *session, const MbrConfig *config)
+{
+    return has_grant(session, config, true);
+}
+
+bool
+mbr_may_accrue(const MbrSession *session, const MbrConfig *config)
+{
+    return has_grant(session, config, false);
 }

@@ -40,6 +40,12 @@ typedef struct MbrMerchant {
     int ncontracts;
 } MbrMerchant;
 
+/* A role that may call, by grant_access. */
+typedef struct MbrGrant {
+    const char *role;
+    bool is_operator;
+} MbrGrant;
+
 typedef struct MbrConfig {
     int64 version;
     pg_tz *zone;
@@ -57,8 +63,8 @@ typedef struct MbrConfig {
     MbrTier *tiers; /* by rank */
     int ntiers;
     HTAB *merchants;
-    char **operators;
-    int noperators;
+    MbrGrant *grants;
+    int ngrants;
 } MbrConfig;
 
 /* The cache, read if there is none yet. What either returns stays readable to the transaction's end. */
@@ -74,5 +80,7 @@ extern const MbrMerchant *mbr_config_merchant(const MbrConfig *config, int merch
 extern MbrTerms mbr_merchant_terms(const MbrMerchant *merchant, DateADT day);
 /* Whether the session's caller is an operator: granted by grant_access, the owner, or a superuser. */
 extern bool mbr_is_operator(const MbrSession *session, const MbrConfig *config);
+/* The same, or an application. */
+extern bool mbr_may_accrue(const MbrSession *session, const MbrConfig *config);
 
 #endif

@@ -4,6 +4,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 
 #include "engine/work.h"
 #include "store/plan.h"
@@ -32,6 +33,8 @@ type_of(char letter)
             return JSONBOID;
         case 'B':
             return BOOLOID;
+        case 'U':
+            return UUIDOID;
         case 'i':
             return INT4ARRAYOID;
         case 'l':
@@ -174,6 +177,14 @@ mbr_col_datum(uint64 row, int col)
     bool isnull;
 
     return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
+}
+
+Datum
+mbr_col_copy(uint64 row, int col)
+{
+    Form_pg_attribute column = TupleDescAttr(SPI_tuptable->tupdesc, col - 1);
+
+    return datumCopy(mbr_col_datum(row, col), column->attbyval, column->attlen);
 }
 
 int64

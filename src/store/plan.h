@@ -22,7 +22,7 @@ typedef enum MbrPlan {
     MBR_PLAN_TIERS,
     MBR_PLAN_MERCHANTS,
     MBR_PLAN_CONTRACTS,
-    MBR_PLAN_OPERATORS,
+    MBR_PLAN_GRANTS,
     MBR_PLAN_TOUCH_PROGRAM,
     MBR_PLAN_CONFIG_VERSION,
     MBR_PLAN_NEXT_CONFIG_VERSION,
@@ -55,6 +55,11 @@ typedef enum MbrPlan {
     MBR_PLAN_UPDATE_MEMBER,
     MBR_PLAN_UPDATE_STATUS,
     MBR_PLAN_UPDATE_TAGS,
+    /* accrual errors */
+    MBR_PLAN_INSERT_ACCRUAL_ERROR,
+    MBR_PLAN_LOCK_ACCRUAL_ERRORS,
+    MBR_PLAN_DELETE_ACCRUAL_ERROR,
+    MBR_PLAN_UPDATE_ACCRUAL_ERROR,
     /* reading */
     MBR_PLAN_STATEMENT,
     MBR_PLAN_BALANCE_AT,
@@ -92,6 +97,7 @@ extern uint64 mbr_plan_run(MbrSession *session, MbrPlan plan, MbrArgs *args);
 /* Columns of a row of SPI_tuptable, counted from 1. A null becomes the given value. */
 extern bool mbr_col_null(uint64 row, int col);
 extern Datum mbr_col_datum(uint64 row, int col);
+extern Datum mbr_col_copy(uint64 row, int col); /* in CurrentMemoryContext */
 extern int64 mbr_col_int8(uint64 row, int col, int64 if_null);
 extern int32 mbr_col_int4(uint64 row, int col, int32 if_null);
 extern bool mbr_col_bool(uint64 row, int col);

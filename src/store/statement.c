@@ -28,8 +28,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT merchant_id, lower(valid_during), upper(valid_during), collects = 'mall', "
         "commission_rate, issue_price FROM membership.contract ORDER BY merchant_id, contract_id",
         ""},
-    [MBR_PLAN_OPERATORS] = {
-        "SELECT role_name FROM membership.access_grant WHERE kind = 'operator'",
+    [MBR_PLAN_GRANTS] = {
+        "SELECT role_name, kind = 'operator' FROM membership.access_grant "
+        "WHERE kind IN ('application', 'operator')",
         ""},
     /* the row's own trigger numbers the version */
     [MBR_PLAN_TOUCH_PROGRAM] = {
@@ -152,6 +153,23 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "UPDATE membership.member SET tags = ARRAY(SELECT DISTINCT t FROM unnest($2) t ORDER BY t) "
         "WHERE member_id = $1",
         "LA"},
+    /* accrual errors */
+    [MBR_PLAN_INSERT_ACCRUAL_ERROR] = {
+        "INSERT INTO membership.accrual_error (source, purchase, sqlstate, message) "
+        "VALUES ($1, $2::jsonb, $3, $4)",
+        "TTTT"},
+    [MBR_PLAN_LOCK_ACCRUAL_ERRORS] = {
+        "SELECT e.error_id, p.* FROM (SELECT * FROM membership.accrual_error "
+        "ORDER BY recorded_at, error_id LIMIT 10000 FOR UPDATE SKIP LOCKED) e, "
+        "jsonb_populate_record(NULL::membership.purchase, e.purchase) p",
+        ""},
+    [MBR_PLAN_DELETE_ACCRUAL_ERROR] = {
+        "DELETE FROM membership.accrual_error WHERE error_id = $1",
+        "U"},
+    [MBR_PLAN_UPDATE_ACCRUAL_ERROR] = {
+        "UPDATE membership.accrual_error SET sqlstate = $2, message = $3, attempts = attempts + 1 "
+        "WHERE error_id = $1",
+        "UTT"},
     /* reading */
     [MBR_PLAN_STATEMENT] = {
         "WITH page AS (SELECT entry_no FROM membership.ledger_entry "
