@@ -129,9 +129,9 @@ UNION ALL
 SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every fact of an accrual',
        format('journal %s: %s, %s', j.journal_no, j.verb, j.status)
   FROM membership.journal j
- WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'adjustment', 'expiry', 'debt_payment', 'tier_change',
+ WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'tier_change',
                       'status_change', 'identity_change')
-    OR j.status NOT IN ('posted', 'pending', 'review', 'rejected')
+    OR j.status NOT IN ('posted', 'pending', 'review', 'rejected', 'imported')
     OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
         j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,
         j.tier_changed) > 0)
@@ -172,7 +172,7 @@ SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
        format('%s: %s purchases, basis %s, %s points', coalesce(a.day, j.day), coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
   FROM membership.activity_day a
   FULL JOIN (SELECT p.member_id, p.day, count(*) FILTER (WHERE p.verb = 'accrual') AS purchases,
-                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(p.points) AS points
+                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END) AS points
                FROM membership.journal p
               WHERE p.verb IN ('accrual', 'review')
               GROUP BY p.member_id, p.day) j ON j.member_id = a.member_id AND j.day = a.day

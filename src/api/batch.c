@@ -430,18 +430,14 @@ mbr_batch_columns(const MbrConfig *config, int64 row_no, const MbrBatchRow *row,
 static void
 read_element(MbrBatchRow *row, Datum element, bool isnull)
 {
-    Datum values[MBR_PURCHASE_ARGS] = {0};
+    LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
+    Datum values[MBR_PURCHASE_ARGS];
     bool nulls[MBR_PURCHASE_ARGS];
 
-    memset(nulls, true, sizeof(nulls));
-    if (!isnull) {
-        HeapTupleHeader header = DatumGetHeapTupleHeader(element);
-        TupleDesc desc =
-            lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
-        HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
-
-        heap_deform_tuple(&tuple, desc, values, nulls);
-        ReleaseTupleDesc(desc);
+    mbr_row_arguments(arguments, MBR_PURCHASE_ARGS, element, isnull);
+    for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
+        values[i] = arguments->args[i].value;
+        nulls[i] = arguments->args[i].isnull;
     }
     mbr_batch_read(row, NULL, NULL, values, nulls);
 }

@@ -85,7 +85,7 @@ post_by_hand(FunctionCallInfo fcinfo, MbrSession *session, const HandPosting *ca
             elog(ERROR, "a source key has no journal row");
         return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
     }
-    mbr_adjust(&work, call->verb, call->points, expiry_of(call, &load, &work), call->reason);
+    mbr_adjust(&work, call->verb, call->points, work.posted_at, expiry_of(call, &load, &work), call->reason);
     mbr_raise_refusal(&work);
     mbr_apply(session, &load, &work);
     return mbr_posting_row(fcinfo, journal_no, call->points, work.member.balance, false);

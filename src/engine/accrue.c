@@ -36,19 +36,20 @@ mbr_tier_reached(const MbrWork *work, int64_t window_basis)
 }
 
 void
-mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t journal_no, bool by_hand, int64_t locked_until)
+mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journal_no, bool by_hand,
+                int64_t locked_until)
 {
     if (work->ntier_changes >= work->max_tier_changes) {
         work->refusal = MBR_REFUSED_NO_ROOM;
         return;
     }
     work->tier_changes[work->ntier_changes++] = (MbrTierChange){.tier = tier,
-                                                                .since = work->posted_at,
+                                                                .since = since,
                                                                 .journal_no = journal_no,
                                                                 .by_hand = by_hand,
                                                                 .locked_until = locked_until};
     work->member.tier_id = tier->tier_id;
-    work->member.tier_since = work->posted_at;
+    work->member.tier_since = since;
     work->tier_locked_until = locked_until;
 }
 
@@ -190,7 +191,7 @@ upgrade(MbrWork *work, MbrPurchase *purchase)
         purchase->status != MBR_ACCRUAL_REJECTED) {
         purchase->tier_after = reached;
         purchase->tier_changed = true;
-        mbr_tier_change(work, reached, work->journals[work->njournals - 1].journal_no, false,
+        mbr_tier_change(work, reached, work->posted_at, work->journals[work->njournals - 1].journal_no, false,
                         work->tier_locked_until);
     }
 }
@@ -253,4 +254,30 @@ mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_no, const cha
     purchase->in_window = false; /* its basis was counted when it was posted */
     upgrade(work, purchase);
     mbr_settle(work);
+}
+
+void
+mbr_import(MbrWork *work, MbrPurchase *purchase)
+{
+    MbrJournal *journal;
+
+    if (work->member.status == MBR_MEMBER_CLOSED) {
+        work->refusal = MBR_REFUSED_CLOSED;
+        return;
+    }
+    sum_basis(purchase);
+    purchase->status = MBR_ACCRUAL_IMPORTED;
+    purchase->points = 0;
+    purchase->base_points = purchase->points_wanted;
+    purchase->merchant_collected = purchase->amount;
+    purchase->available_at = MBR_NEVER;
+    purchase->expires_at = MBR_NEVER;
+    purchase->tier_after = mbr_tier_find(work->tiers, work->ntiers, work->member.tier_id);
+    purchase->lines[0].points = purchase->points_wanted;
+    journal = mbr_journal_open(work, MBR_VERB_ACCRUAL, work->occurred_at);
+    if (journal == NULL)
+        return;
+    journal->purchase = purchase;
+    mbr_journal_close(work, journal);
+    add_activity(work, 1, purchase->basis, purchase->points_wanted);
 }

@@ -25,6 +25,7 @@ typedef enum MbrVerb {
     MBR_VERB_ACCRUAL,
     MBR_VERB_REVIEW,
     MBR_VERB_GRANT,
+    MBR_VERB_OPENING,
     MBR_VERB_ADJUSTMENT,
     MBR_VERB_EXPIRY,
     MBR_VERB_DEBT_PAYMENT,
@@ -39,7 +40,8 @@ typedef enum MbrAccrualStatus {
     MBR_ACCRUAL_POSTED,
     MBR_ACCRUAL_PENDING,
     MBR_ACCRUAL_REVIEW,
-    MBR_ACCRUAL_REJECTED
+    MBR_ACCRUAL_REJECTED,
+    MBR_ACCRUAL_IMPORTED
 } MbrAccrualStatus;
 
 typedef enum MbrReason {
