@@ -7,8 +7,10 @@
 #include "access/genam.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
+#include "utils/acl.h"
 #include "utils/relcache.h"
 #if PG_VERSION_NUM >= 160000
+#include "catalog/pg_proc.h"
 #include "parser/parse_relation.h"
 #endif
 
@@ -40,6 +42,16 @@ mbr_init_range_table(EState *estate, RangeTblEntry *entry, Bitmapset *updated)
 #else
     entry->updatedCols = updated;
     ExecInitRangeTable(estate, list_make1(entry));
+#endif
+}
+
+static inline bool
+mbr_may_execute(Oid role, Oid function)
+{
+#if PG_VERSION_NUM >= 160000
+    return object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK;
+#else
+    return pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK;
 #endif
 }
 

@@ -58,10 +58,7 @@ CREATE FUNCTION membership.grant_access(role regrole, kind text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM membership._need_program();
-    IF role IS NULL THEN
-        RAISE EXCEPTION 'role must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the role that is to get the rights.';
-    END IF;
+    PERFORM membership._check_role(role);
     PERFORM membership._check_kind(kind);
     INSERT INTO membership.access_grant (role_name, kind)
     SELECT r.rolname, grant_access.kind FROM pg_catalog.pg_roles r WHERE r.oid = role
@@ -70,7 +67,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership.grant_access IS
-'Lets a role use the programme as application (enrol, accrue, read), operator (every call, and INSERT and UPDATE of configuration) or analyst (views, verify). Recorded and given again by upgrade_program(). Run by a superuser. Errors: 22004, 22023 unknown kind, MB001 no programme.';
+'Lets a role use the programme as application (enrol, accrue, read), operator (every call, and INSERT and UPDATE of configuration) or analyst (views, verify). Recorded and given again by upgrade_program(). Run by a superuser. Errors: 22004, 22023 unknown kind, 42704 unknown role, MB001 no programme.';
 
 CREATE FUNCTION membership.revoke_access(role regrole, kind text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -78,10 +75,7 @@ DECLARE
     piece text;
 BEGIN
     PERFORM membership._need_program();
-    IF role IS NULL THEN
-        RAISE EXCEPTION 'role must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the role that is to lose the rights.';
-    END IF;
+    PERFORM membership._check_role(role);
     PERFORM membership._check_kind(kind);
     DELETE FROM membership.access_grant g
      USING pg_catalog.pg_roles r
@@ -95,4 +89,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership.revoke_access IS
-'Takes back what grant_access gave. Run by a superuser. Errors: 22004, 22023 unknown kind, MB001 no programme.';
+'Takes back what grant_access gave. Run by a superuser. Errors: 22004, 22023 unknown kind, 42704 unknown role, MB001 no programme.';

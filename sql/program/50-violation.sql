@@ -122,7 +122,7 @@ SELECT coalesce(j.member_id, e.member_id), 'journal_points_are_sum_of_entries',
   FULL JOIN (SELECT member_id, journal_no, sum(points) AS points, max(entry_no) AS last_entry_no,
                     (array_agg(balance_after ORDER BY entry_no DESC))[1] AS balance
                FROM membership.ledger_entry WHERE wallet_id = 1
-              GROUP BY member_id, journal_no) e ON e.member_id = j.member_id AND e.journal_no = j.journal_no
+              GROUP BY member_id, journal_no) e ON j.member_id = e.member_id AND j.journal_no = e.journal_no
  WHERE j.journal_no IS NULL OR j.points <> coalesce(e.points, 0)
     OR j.balance <> e.balance OR j.last_entry_no <> e.last_entry_no
 UNION ALL
@@ -151,7 +151,7 @@ SELECT coalesce(r.member_id, j.member_id), 'receipt_and_purchase_belong_together
        format('merchant %s order %s: journal %s', j.merchant_id, j.order_ref, j.journal_no)
   FROM membership.receipt r
   FULL JOIN (SELECT member_id, journal_no, merchant_id, order_ref FROM membership.journal WHERE verb = 'accrual') j
-         ON j.member_id = r.member_id AND j.journal_no = r.journal_no
+         ON r.member_id = j.member_id AND r.journal_no = j.journal_no
  WHERE r.member_id IS NULL OR j.member_id IS NULL OR (r.merchant_id, r.order_ref) IS DISTINCT FROM (j.merchant_id, j.order_ref)
 UNION ALL
 SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
@@ -175,7 +175,7 @@ SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
                     coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END) AS points
                FROM membership.journal p
               WHERE p.verb IN ('accrual', 'review')
-              GROUP BY p.member_id, p.day) j ON j.member_id = a.member_id AND j.day = a.day
+              GROUP BY p.member_id, p.day) j ON a.member_id = j.member_id AND a.day = j.day
  WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
        IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0))
 UNION ALL
@@ -205,17 +205,19 @@ UNION ALL
 SELECT coalesce(m.member_id, a.member_id), 'member_and_points_account_belong_together',
        'one of each', CASE WHEN m.member_id IS NULL THEN 'no member' ELSE 'no account' END
   FROM membership.member m
-  FULL JOIN (SELECT member_id FROM membership.account WHERE wallet_id = 1) a ON a.member_id = m.member_id
+  FULL JOIN (SELECT member_id FROM membership.account WHERE wallet_id = 1) a ON m.member_id = a.member_id
  WHERE m.member_id IS NULL OR a.member_id IS NULL
 UNION ALL
 SELECT x.member_id, 'rows_belong_to_a_member', 'a member', x.what
   FROM (SELECT member_id, 'member_identity' AS what FROM membership.member_identity
-        UNION ALL SELECT member_id, 'journal' FROM membership.journal WHERE journal_no = 1
-        UNION ALL SELECT member_id, 'journal_context' FROM membership.journal_context c
-                   WHERE NOT EXISTS (SELECT FROM membership.journal j WHERE j.member_id = c.member_id AND j.journal_no = c.journal_no)
-                     AND EXISTS (SELECT FROM membership.member m WHERE m.member_id = c.member_id)) x
-  LEFT JOIN membership.member m ON m.member_id = x.member_id
- WHERE m.member_id IS NULL OR x.what = 'journal_context'
+        UNION SELECT member_id, 'tier_history' FROM membership.tier_history
+        UNION SELECT member_id, 'journal' FROM membership.journal
+        UNION SELECT member_id, 'activity_day' FROM membership.activity_day) x
+ WHERE NOT EXISTS (SELECT FROM membership.member m WHERE m.member_id = x.member_id)
+UNION ALL
+SELECT c.member_id, 'context_has_its_journal_row', format('journal %s', c.journal_no), 'no journal row'
+  FROM membership.journal_context c
+ WHERE NOT EXISTS (SELECT FROM membership.journal j WHERE j.member_id = c.member_id AND j.journal_no = c.journal_no)
 UNION ALL
 SELECT m.member_id, 'tier_is_that_of_history', coalesce(h.tier_id::text, 'no open history row'), format('%s since %s', m.tier_id, m.tier_since)
   FROM membership.member m

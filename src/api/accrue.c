@@ -92,7 +92,8 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
 
     mbr_load(session, &load, &work);
     *config = load.config;
-    if (mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref,
+    if (args->nrefs > 0 && !mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt) &&
+        mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref,
                                 &receipt)) {
         mbr_accrue_first_result(session, load.config, args, hash, &receipt, true, result);
         return;
@@ -110,7 +111,7 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
     mbr_apply(session, &load, &work);
     mbr_accrue_write_context(session, args, journal_no);
     result->journal_no = journal_no;
-    result->balance = work.member.balance;
+    result->balance = result->purchase.balance;
     result->duplicate = false;
 }
 
@@ -131,7 +132,7 @@ preview(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, co
     mbr_settle(&work);
     mbr_accrue_decide(args, &load, &work, &result->purchase);
     result->journal_no = 0;
-    result->balance = work.member.balance;
+    result->balance = result->purchase.balance;
     result->duplicate = false;
 }
 

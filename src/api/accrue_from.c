@@ -241,8 +241,9 @@ membership_accrue_from(PG_FUNCTION_ARGS)
     bool nulls[3] = {false};
     TupleDesc desc;
     HeapTuple row;
+    Oid program;
 
-    (void)mbr_program_owner(); /* refuses early */
+    (void)mbr_program_owner(&program); /* refuses early */
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "result is not a composite type");
     desc = BlessTupleDesc(desc);

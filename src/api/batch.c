@@ -209,22 +209,17 @@ claim_of_receipt(Batch *batch, const MbrPurchaseArgs *args, HASHACTION action, b
     return claim_of(batch, merchant, args->order_ref, action, found);
 }
 
-/* The earlier row of the batch that the row repeats, or NULL. */
+/* The earlier row of the batch that has one of the row's external refs, or NULL. */
 static MbrBatchRow *
-earlier_row(Batch *batch, const MbrBatchRow *row, bool *by_ref)
+earlier_by_ref(Batch *batch, const MbrBatchRow *row)
 {
-    Claim *claim;
-
-    *by_ref = true;
     for (int i = 0; i < row->args.nrefs; i++) {
-        claim = claim_of(batch, row->args.refs[i].kind, row->args.refs[i].value, HASH_FIND, NULL);
-        if (claim != NULL && (claim->row->args.merchant_id != row->args.merchant_id ||
-                              strcmp(claim->row->args.order_ref, row->args.order_ref) != 0))
+        Claim *claim = claim_of(batch, row->args.refs[i].kind, row->args.refs[i].value, HASH_FIND, NULL);
+
+        if (claim != NULL)
             return claim->row;
     }
-    *by_ref = false;
-    claim = claim_of_receipt(batch, &row->args, HASH_FIND, NULL);
-    return claim == NULL ? NULL : claim->row;
+    return NULL;
 }
 
 static void
@@ -245,25 +240,29 @@ repeat_earlier(const MbrBatchRow *earlier, MbrBatchRow *row, bool by_ref, int di
 static bool
 is_repeated(Batch *batch, MbrBatchRow *row)
 {
-    MbrReceipt receipt;
+    const MbrConfig *config = batch->config;
+    Claim *own = claim_of_receipt(batch, &row->args, HASH_FIND, NULL);
     MbrBatchRow *earlier;
-    bool by_ref;
+    MbrReceipt receipt;
 
+    if (row->taken) {
+        mbr_accrue_first_result(batch->session, config, &row->args, row->hash, &row->receipt, false,
+                                &row->result);
+        return true;
+    }
+    if (own != NULL) {
+        repeat_earlier(own->row, row, false, config->digits);
+        return true;
+    }
     if (mbr_find_receipt_by_ref(batch->session, row->args.refs, row->args.nrefs, row->args.merchant_id,
                                 row->args.order_ref, &receipt)) {
-        mbr_accrue_first_result(batch->session, batch->config, &row->args, row->hash, &receipt, true,
-                                &row->result);
+        mbr_accrue_first_result(batch->session, config, &row->args, row->hash, &receipt, true, &row->result);
         return true;
     }
-    earlier = earlier_row(batch, row, &by_ref);
-    if (earlier != NULL && (by_ref || !row->taken)) {
-        repeat_earlier(earlier, row, by_ref, batch->config->digits);
-        return true;
-    }
-    if (row->taken)
-        mbr_accrue_first_result(batch->session, batch->config, &row->args, row->hash, &row->receipt, false,
-                                &row->result);
-    return row->taken;
+    earlier = earlier_by_ref(batch, row);
+    if (earlier != NULL)
+        repeat_earlier(earlier, row, true, config->digits);
+    return earlier != NULL;
 }
 
 static void
@@ -292,7 +291,7 @@ decide_row(void *argument)
     mbr_settle(row->work);
     row->result.journal_no = row->work->member.next_journal_no;
     mbr_accrue_decide(&row->args, &load, row->work, &row->result.purchase);
-    row->result.balance = row->work->member.balance;
+    row->result.balance = row->result.purchase.balance;
     row->decided = true;
     claim(batch, row);
 }

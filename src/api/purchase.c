@@ -8,6 +8,7 @@
 #include "api/args.h"
 #include "api/purchase.h"
 #include "util/calendar.h"
+#include "util/clip.h"
 #include "util/error.h"
 #include "util/money.h"
 #include "util/payload.h"
@@ -138,7 +139,7 @@ prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrW
                           .quantity = arg->quantity};
         merchant_id = arg->merchant_id != 0 ? arg->merchant_id : args->merchant_id;
         mbr_line_prepare(load, work, need_open_merchant(load->config, merchant_id, work->day), line);
-        sum += line->amount;
+        sum = Min(sum + line->amount, MBR_MAX_AMOUNT); /* 1000 lines could pass 64 bits */
     }
     qsort(purchase->lines, args->nlines, sizeof(MbrLine), compare_lines);
     for (int i = 1; i < args->nlines; i++)
@@ -206,13 +207,21 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
 
 /* ------------------------------------------------------------------ JSON */
 
+static bool
+numeric_is_negative(Numeric value)
+{
+    Datum zero = NumericGetDatum(int64_to_numeric(0));
+
+    return DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(value), zero));
+}
+
 static void
 refuse_key(const char *what, const char *key)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has an unknown key \"%.60s\"", what, key),
-             errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
-             errhint("See the argument's description for the keys it knows.")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s has an unknown key \"%s\"", what, mbr_clip(key)),
+                    errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
+                    errhint("See the argument's description for the keys it knows.")));
 }
 
 static void
@@ -385,6 +394,8 @@ parse_tenders(MbrPurchaseArgs *args)
             refuse_value("a tender", tenders[i].kind == NULL ? "kind" : "amount", "given");
         if (strcmp(tenders[i].kind, "cash") != 0)
             refuse_value("a tender", "kind", "cash");
+        if (numeric_is_negative(tenders[i].amount))
+            refuse_value("a tender", "amount", "0 or more");
         sum = DirectFunctionCall2(numeric_add, sum, NumericGetDatum(tenders[i].amount));
     }
     args->tendered = DatumGetNumeric(sum);

@@ -131,8 +131,9 @@ mbr_raise_refusal(const MbrWork *work)
 void
 mbr_raise_other_content(const char *what, const char *ref)
 {
-    ereport(ERROR, (errcode(MBR_ERR_OTHER_CONTENT),
-                    errmsg("%s \"%s\" was used before with other content", what, ref),
-                    errdetail("The first call with it had other arguments and stands."),
-                    errhint("Repeat a call with the same arguments, or use a new %s.", what)));
+    ereport(ERROR,
+            (errcode(MBR_ERR_OTHER_CONTENT),
+             errmsg("%s \"%s\" was used before with other content", what, ref),
+             errdetail("The first call with it had other arguments and stands."),
+             errhint("Repeat the call with the same arguments, or give the new one a key of its own.")));
 }

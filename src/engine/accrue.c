@@ -223,6 +223,7 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     if (purchase->points > 0)
         open_lots(work, journal, purchase);
     mbr_journal_close(work, journal);
+    purchase->balance = journal->balance;
     if (purchase->available_at != MBR_NEVER && purchase->available_at > work->posted_at)
         purchase->status = MBR_ACCRUAL_PENDING;
     add_activity(work, 1, purchase->basis, purchase->points);

@@ -74,8 +74,9 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
-    bool opened;  /* not stored yet */
-    bool changed; /* stored, and to be written again */
+    bool opened;    /* not stored yet */
+    bool stillborn; /* dead when it was posted */
+    bool changed;   /* stored, and to be written again */
 } MbrLot;
 
 /* A member as read under its lock and as changed so far. */
@@ -178,6 +179,7 @@ typedef struct MbrPurchase {
     int64_t points;
     int64_t points_wanted;
     int64_t base_points;
+    int64_t balance;      /* after it, before what the same call finds dead */
     int64_t available_at; /* MBR_NEVER = no lot */
     int64_t expires_at;
     const MbrTier *tier_after;

@@ -155,6 +155,18 @@ insert_split(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_MERCHANT_SPLIT, true), &args);
 }
 
+/* The column holds 18 digits. */
+static void
+check_day(const MbrWork *work, int64 basis)
+{
+    if (basis > MBR_MAX_AMOUNT)
+        ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                        errmsg("purchases of member " INT64_FORMAT " on one day are out of range",
+                               work->member.member_id),
+                        errdetail("A day's basis has at most 18 digits, decimals included."),
+                        errhint("Check the amounts.")));
+}
+
 static void
 add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrActivity *activity)
 {
@@ -169,8 +181,9 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
         bool isnull;
 
         sum.purchases += DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull));
-        sum.basis += mbr_money_parse(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
-                                     digits, "stored amount");
+        sum.basis +=
+            mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits);
+        check_day(work, sum.basis);
         sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
     } else {
         mbr_arg_int8(&args, work->member.member_id);

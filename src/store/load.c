@@ -164,6 +164,13 @@ tier_then(MbrSession *session, const MbrWork *work)
                                                                  : mbr_col_int4(0, 1, 0);
 }
 
+/* Spend is compared with thresholds, which are smaller: beyond them a sum need not be exact. */
+static int64
+add_basis(int64 sum, int64 basis)
+{
+    return Min(sum, MBR_MAX_AMOUNT) + Min(basis, MBR_MAX_AMOUNT);
+}
+
 /* Basis spend of the days after one, up to another: as stored, and as posted here. */
 static int64
 window_basis(MbrSession *session, const MbrLoad *load, const MbrWork *work, DateADT after, DateADT until)
@@ -179,12 +186,13 @@ window_basis(MbrSession *session, const MbrLoad *load, const MbrWork *work, Date
 
         if (DatumGetDateADT(mbr_table_get(table, MBR_ACTIVITY_DAY, &isnull)) > until)
             break;
-        sum += mbr_money_parse(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
-                               load->config->digits, "stored amount");
+        sum = add_basis(sum,
+                        mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
+                                         load->config->digits));
     }
     for (int i = 0; i < work->nactivities; i++)
         if (work->activities[i].day > after && work->activities[i].day <= until)
-            sum += work->activities[i].basis;
+            sum = add_basis(sum, work->activities[i].basis);
     return sum;
 }
 

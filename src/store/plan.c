@@ -222,5 +222,5 @@ mbr_col_money(uint64 row, int col, int digits)
 {
     if (mbr_col_null(row, col))
         return 0;
-    return mbr_money_parse(DatumGetNumeric(mbr_col_datum(row, col)), digits, "stored amount");
+    return mbr_money_stored(DatumGetNumeric(mbr_col_datum(row, col)), digits);
 }

@@ -15,7 +15,7 @@
 #include "util/error.h"
 
 Oid
-mbr_program_owner(void)
+mbr_program_owner(Oid *program)
 {
     Oid schema = get_namespace_oid("membership", true);
     Oid table = OidIsValid(schema) ? get_relname_relid("program", schema) : InvalidOid;
@@ -29,6 +29,7 @@ mbr_program_owner(void)
                         errhint("Run SELECT membership.create_program(name, time_zone).")));
     owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
+    *program = table;
     if (superuser_arg(owner))
         ereport(ERROR,
                 (errcode(MBR_ERR_OWNER_SUPERUSER), errmsg("the programme's tables are owned by a superuser"),
@@ -41,7 +42,7 @@ mbr_program_owner(void)
 void
 mbr_enter(MbrSession *session, bool read_only)
 {
-    session->owner = mbr_program_owner();
+    session->owner = mbr_program_owner(&session->program);
     session->read_only = read_only;
     session->context = CurrentMemoryContext;
     session->tables = NULL;

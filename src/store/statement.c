@@ -28,9 +28,10 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT merchant_id, lower(valid_during), upper(valid_during), collects = 'mall', "
         "commission_rate, issue_price FROM membership.contract ORDER BY merchant_id, contract_id",
         ""},
-    [MBR_PLAN_GRANTS] = {
-        "SELECT role_name, kind = 'operator' FROM membership.access_grant "
-        "WHERE kind IN ('application', 'operator')",
+    [MBR_PLAN_FUNCTIONS] = {
+        "SELECT (SELECT oid FROM pg_proc WHERE pronamespace = n.oid AND proname = 'adjust_points'), "
+        "(SELECT oid FROM pg_proc WHERE pronamespace = n.oid AND proname = 'accrue_points') "
+        "FROM pg_namespace n WHERE nspname = 'membership'",
         ""},
     /* the row's own trigger numbers the version */
     [MBR_PLAN_TOUCH_PROGRAM] = {
@@ -171,24 +172,32 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WHERE error_id = $1",
         "UTT"},
     /* reading */
+    /* a page holds $3 entries and the events after each of them; with entry 1 come the events before it */
     [MBR_PLAN_STATEMENT] = {
         "WITH page AS (SELECT entry_no FROM membership.ledger_entry "
-        "WHERE member_id = $1 AND wallet_id = 1 AND entry_no < $2 "
-        "ORDER BY entry_no DESC LIMIT $3), bound AS (SELECT "
-        "CASE WHEN count(*) < $3 THEN 0 ELSE min(entry_no) END AS lowest "
-        "FROM page) SELECT journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, "
-        "order_ref, amount, reason, occurred_at, posted_at FROM membership.member_statement s, bound "
-        "WHERE s.member_id = $1 AND coalesce(s.entry_no, s.last_entry_no) BETWEEN bound.lowest AND $2 "
-        "- 1 ORDER BY s.journal_no DESC, s.entry_no DESC",
+        "WHERE member_id = $1 AND wallet_id = 1 AND entry_no < $2 ORDER BY entry_no DESC LIMIT $3), "
+        "bound AS (SELECT CASE WHEN min(entry_no) > 1 THEN min(entry_no) "
+        "WHEN min(entry_no) = 1 OR $2 = 9223372036854775807 THEN 0 END AS lowest FROM page) "
+        "SELECT journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, "
+        "amount, reason, occurred_at, posted_at FROM membership.member_statement s, bound "
+        "WHERE s.member_id = $1 AND coalesce(s.entry_no, s.last_entry_no) BETWEEN bound.lowest AND $2 - 1 "
+        "ORDER BY s.journal_no DESC, s.entry_no DESC",
         "LLI"},
+    /* what a dead lot paid of a debt before it died counts, posted or not: as the reading views have it */
     [MBR_PLAN_BALANCE_AT] = {
-        "WITH known AS (SELECT e.lot_no, e.entry_no, e.points FROM membership.ledger_entry e "
+        "WITH known AS (SELECT e.lot_no, e.points FROM membership.ledger_entry e "
         "JOIN membership.journal j USING (member_id, journal_no) "
         "WHERE e.member_id = $1 AND e.wallet_id = 1 AND j.occurred_at <= $2 AND j.posted_at <= $3), "
-        "dead AS (SELECT greatest(sum(k.points), 0) AS points FROM known k "
-        "JOIN membership.ledger_entry o ON o.member_id = $1 AND o.wallet_id = 1 AND o.entry_no = "
-        "k.lot_no WHERE o.expires_at <= $2 GROUP BY k.lot_no) SELECT (coalesce((SELECT sum(points) "
-        "FROM known), 0) - coalesce((SELECT sum(points) FROM dead), 0))::bigint "
+        "lot AS (SELECT k.lot_no, greatest(sum(k.points), 0) AS remaining, o.active_at, "
+        "coalesce(o.expires_at, 'infinity') AS expires_at FROM known k "
+        "JOIN membership.ledger_entry o ON o.member_id = $1 AND o.wallet_id = 1 AND o.entry_no = k.lot_no "
+        "GROUP BY k.lot_no, o.active_at, o.expires_at), "
+        "debt AS (SELECT greatest(-coalesce(sum(points), 0), 0) AS points FROM known WHERE lot_no = 0), "
+        "payer AS (SELECT lot_no, least(remaining, greatest(0, debt.points - (sum(remaining) "
+        "OVER (ORDER BY active_at, expires_at, lot_no) - remaining))) AS pays FROM lot, debt "
+        "WHERE active_at <= $2 AND active_at < expires_at) "
+        "SELECT (coalesce((SELECT sum(points) FROM known), 0) - coalesce((SELECT sum(remaining - coalesce(pays, 0)) "
+        "FROM lot LEFT JOIN payer USING (lot_no) WHERE expires_at <= $2), 0))::bigint "
         "FROM membership.account WHERE member_id = $1 AND wallet_id = 1",
         "LZZ"},
     [MBR_PLAN_VERIFY] = {
