@@ -10,6 +10,29 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_poi
 COMMENT ON FUNCTION membership.accrue_points IS
 'Posts a purchase: points, lots, activity, tier upgrade and merchant splits, once per (merchant_id, order_ref). amount: payable after discounts, currency, 0 or more, equal to the sum of line amounts. lines: array of {line_no, merchant_id, category, brand, sku, quantity, amount, eligible}. occurred_at chooses tier, rates and expiry; at, the posting time, may lie in the past for operators only. external_refs: other names of the receipt, {"kind": "value"}. Errors: 22004, 22003, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB102 closed member, MB201 same receipt with other content, MB202 receipt of another member.';
 
+CREATE FUNCTION membership.accrue_batch(purchases membership.purchase[])
+RETURNS SETOF membership.batch_result
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_batch';
+COMMENT ON FUNCTION membership.accrue_batch IS
+'Posts up to 10,000 purchases in one transaction, with the results of as many accrue_points calls in that order. A purchase that would have raised an error has its sqlstate and message; the others are posted. Errors: 22004 null, 54000 too many.';
+
+CREATE PROCEDURE membership.accrue_from(
+    query text, result_table regclass DEFAULT NULL, batch_size integer DEFAULT 1000,
+    INOUT processed bigint DEFAULT NULL, INOUT duplicates bigint DEFAULT NULL, INOUT failed bigint DEFAULT NULL)
+LANGUAGE c AS 'MODULE_PATHNAME', 'membership_accrue_from';
+COMMENT ON PROCEDURE membership.accrue_from IS
+'Posts the purchases that a query returns, with the results of as many accrue_points calls in that order; run again, what was posted counts as duplicates. query: one SELECT, run as the caller, whose columns have the names of accrue_points'' arguments; missing ones take the defaults, a timestamp without zone is programme time. Commits every batch_size rows (1 to 10,000), unless inside a transaction block. result_table: the caller''s own table with the columns of type batch_result, gets a row per purchase. Counts are returned, and shown in pg_stat_activity while it runs. Errors: 22004, 22023, 42701, 42703, 42804 unfit query.';
+
+CREATE FUNCTION membership.accrue_trigger() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'membership_accrue_trigger';
+COMMENT ON FUNCTION membership.accrue_trigger IS
+'Trigger function for an application''s own order table, AFTER INSERT, for each row, or for each statement with REFERENCING NEW TABLE. Arguments are pairs argument_of_accrue_points=column, as ''member_id=buyer_id''; member_id, merchant_id, amount and order_ref are needed. A row without member is skipped. on_error=raise (default) makes the INSERT fail with a purchase that cannot be posted, on_error=log keeps the sale and records it in accrual_error. The role that inserts needs kind application or operator (42501).';
+
+CREATE FUNCTION membership.retry_accrual_errors(OUT posted bigint, OUT failed bigint)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_retry_accrual_errors';
+COMMENT ON FUNCTION membership.retry_accrual_errors IS
+'Tries the purchases of accrual_error again, at most 10,000, oldest first, leaving out those another retry has locked. Posted ones are removed, the others keep their newest error. Operators.';
+
 CREATE FUNCTION membership.preview_accrual(
     member_id bigint, merchant_id integer, amount numeric, order_ref text DEFAULT NULL,
     occurred_at timestamptz DEFAULT NULL, channel text DEFAULT 'pos', lines jsonb DEFAULT NULL,

@@ -6,7 +6,7 @@ COMMENT ON FUNCTION membership._guard_append_only IS 'Refuses UPDATE, DELETE and
 
 CREATE FUNCTION membership._guard_config() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'membership_guard_config';
-COMMENT ON FUNCTION membership._guard_config IS 'Refuses DELETE of configuration and changes of the columns named as arguments (MB301).';
+COMMENT ON FUNCTION membership._guard_config IS 'Refuses DELETE and TRUNCATE of configuration and changes of the columns named as arguments (MB301).';
 
 CREATE FUNCTION membership._config_version() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'membership_config_version';

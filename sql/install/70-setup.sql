@@ -32,9 +32,24 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 COMMENT ON FUNCTION membership._phone_country IS 'The calling code of a currency that one country uses: the first value of program.phone_country.';
 
+CREATE FUNCTION membership._check_role(role regrole) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF role IS NULL THEN
+        RAISE EXCEPTION 'role must not be null'
+            USING ERRCODE = 'null_value_not_allowed', DETAIL = 'The call needs a role.', HINT = 'Name a role.';
+    ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.oid = role) THEN
+        RAISE EXCEPTION 'role % does not exist', role
+            USING ERRCODE = 'undefined_object', DETAIL = 'No role has this name or number.', HINT = 'Name an existing role.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION membership._check_role IS 'Refuses a null or unknown role (22004, 42704).';
+
 CREATE FUNCTION membership._check_owner(owner regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    PERFORM membership._check_role(owner);
     IF (SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.oid = owner) THEN
         RAISE EXCEPTION 'role % cannot own the programme', owner
             USING ERRCODE = 'MB404', DETAIL = 'It is a superuser, and the engine acts with its owner''s rights.',
@@ -118,7 +133,7 @@ DECLARE
 BEGIN
     IF name IS NULL OR time_zone IS NULL OR currency IS NULL OR preset IS NULL THEN
         RAISE EXCEPTION 'name, time_zone, currency and preset must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Give each a value, such as create_program(''Demo mall'', ''Asia/Shanghai'').';
+            USING ERRCODE = 'null_value_not_allowed', DETAIL = 'A programme has all four.', HINT = 'Give each a value, such as create_program(''Demo mall'', ''Asia/Shanghai'').';
     ELSIF name = '' THEN
         RAISE EXCEPTION 'name must not be empty'
             USING ERRCODE = 'invalid_parameter_value', DETAIL = 'The name is what reports call the programme.', HINT = 'Give the programme a name.';
@@ -144,7 +159,7 @@ BEGIN
     owner := coalesce(owner, membership._default_owner());
     PERFORM membership._check_owner(owner);
     EXECUTE membership._program_ddl(0, digits);
-    PERFORM membership._hand_over(current_user::regrole, owner);
+    PERFORM membership._hand_over(quote_ident(current_user)::regrole, owner);
     INSERT INTO membership.program (name, time_zone, currency, currency_digits, phone_country, table_version)
     VALUES (name, time_zone, currency, digits, membership._phone_country(currency), membership._table_version());
     PERFORM membership._install_preset(preset, name);
@@ -164,7 +179,7 @@ BEGIN
     SELECT c.relowner INTO owner FROM pg_catalog.pg_class c WHERE c.oid = 'membership.program'::regclass;
     SELECT p.table_version, p.currency_digits INTO from_version, digits FROM membership.program p;
     EXECUTE membership._program_ddl(from_version, digits);
-    PERFORM membership._hand_over(current_user::regrole, owner) WHERE owner <> current_user::regrole;
+    PERFORM membership._hand_over(quote_ident(current_user)::regrole, owner) WHERE owner <> quote_ident(current_user)::regrole;
     PERFORM membership._apply_access();
     UPDATE membership.program SET table_version = membership._table_version();
     RETURN format('table version %s, was %s', membership._table_version(), from_version);
@@ -178,10 +193,6 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     old_owner regrole;
 BEGIN
-    IF role IS NULL THEN
-        RAISE EXCEPTION 'role must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the role that is to own the programme.';
-    END IF;
     PERFORM membership._need_program();
     PERFORM membership._check_owner(role);
     SELECT c.relowner INTO old_owner FROM pg_catalog.pg_class c WHERE c.oid = 'membership.program'::regclass;

@@ -5,13 +5,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s ON %s membership.%s', a.privilege, a.class, a.name)
       FROM (VALUES
         ('EXECUTE', 'FUNCTION', '{application,operator}',
-         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,preview_accrual,grant_points}'),
+         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points}'),
+        ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
-        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,retry_accrual_errors,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
          '{member_balance,member_lots,member_statement,member_tier_progress}'),
-        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history}'),
+        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier}'),
         ('UPDATE (name, phone_country, base_rate, award_rounding, points_valid_months, pending_days, claim_days, max_future, allow_debt, tier_window_months)',
@@ -57,10 +58,7 @@ CREATE FUNCTION membership.grant_access(role regrole, kind text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM membership._need_program();
-    IF role IS NULL THEN
-        RAISE EXCEPTION 'role must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the role that is to get the rights.';
-    END IF;
+    PERFORM membership._check_role(role);
     PERFORM membership._check_kind(kind);
     INSERT INTO membership.access_grant (role_name, kind)
     SELECT r.rolname, grant_access.kind FROM pg_catalog.pg_roles r WHERE r.oid = role
@@ -69,7 +67,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership.grant_access IS
-'Lets a role use the programme as application (enrol, accrue, read), operator (every call, and INSERT and UPDATE of configuration) or analyst (views, verify). Recorded and given again by upgrade_program(). Run by a superuser. Errors: 22004, 22023 unknown kind, MB001 no programme.';
+'Lets a role use the programme as application (enrol, accrue, read), operator (every call, and INSERT and UPDATE of configuration) or analyst (views, verify). Recorded and given again by upgrade_program(). Run by a superuser. Errors: 22004, 22023 unknown kind, 42704 unknown role, MB001 no programme.';
 
 CREATE FUNCTION membership.revoke_access(role regrole, kind text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -77,10 +75,7 @@ DECLARE
     piece text;
 BEGIN
     PERFORM membership._need_program();
-    IF role IS NULL THEN
-        RAISE EXCEPTION 'role must not be null'
-            USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the role that is to lose the rights.';
-    END IF;
+    PERFORM membership._check_role(role);
     PERFORM membership._check_kind(kind);
     DELETE FROM membership.access_grant g
      USING pg_catalog.pg_roles r
@@ -94,4 +89,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership.revoke_access IS
-'Takes back what grant_access gave. Run by a superuser. Errors: 22004, 22023 unknown kind, MB001 no programme.';
+'Takes back what grant_access gave. Run by a superuser. Errors: 22004, 22023 unknown kind, 42704 unknown role, MB001 no programme.';

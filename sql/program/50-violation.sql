@@ -26,6 +26,11 @@ SELECT l.member_id, 'lot_bounds', '0 <= held <= remaining <= granted, remaining 
   FROM membership.lot l
  WHERE NOT (0 <= l.held AND l.held <= l.remaining AND l.remaining <= l.granted AND l.remaining > 0)
 UNION ALL
+SELECT e.member_id, 'entry_is_whole', 'points not 0; an opening entry, and only it, has active_at and origin',
+       format('entry %s: %s points, active_at %s, origin %s', e.entry_no, e.points, e.active_at, e.origin)
+  FROM membership.ledger_entry e
+ WHERE e.points = 0 OR (e.lot_no = e.entry_no) <> (e.active_at IS NOT NULL AND e.origin IS NOT NULL)
+UNION ALL
 SELECT e.member_id, 'nothing_expired_was_spent',
        format('entry %s on lot %s before %s', e.entry_no, e.lot_no, o.expires_at), format('posted at %s', j.posted_at)
   FROM membership.ledger_entry e
@@ -58,6 +63,10 @@ SELECT a.member_id, 'account_held_is_sum_of_lots', coalesce(l.held, 0)::text, a.
   LEFT JOIN (SELECT member_id, wallet_id, sum(held) AS held FROM membership.lot GROUP BY member_id, wallet_id) l
          ON l.member_id = a.member_id AND l.wallet_id = a.wallet_id
  WHERE a.held <> coalesce(l.held, 0)
+UNION ALL
+SELECT a.member_id, 'held_and_debt_not_negative', '0 or more', format('held %s, debt %s', a.held, a.debt)
+  FROM membership.account a
+ WHERE a.held < 0 OR a.debt < 0
 UNION ALL
 SELECT a.member_id, 'next_expiry_not_after_any_lot', l.expires_at::text, coalesce(a.next_expiry::text, 'never')
   FROM membership.account a
@@ -113,9 +122,19 @@ SELECT coalesce(j.member_id, e.member_id), 'journal_points_are_sum_of_entries',
   FULL JOIN (SELECT member_id, journal_no, sum(points) AS points, max(entry_no) AS last_entry_no,
                     (array_agg(balance_after ORDER BY entry_no DESC))[1] AS balance
                FROM membership.ledger_entry WHERE wallet_id = 1
-              GROUP BY member_id, journal_no) e ON e.member_id = j.member_id AND e.journal_no = j.journal_no
+              GROUP BY member_id, journal_no) e ON j.member_id = e.member_id AND j.journal_no = e.journal_no
  WHERE j.journal_no IS NULL OR j.points <> coalesce(e.points, 0)
     OR j.balance <> e.balance OR j.last_entry_no <> e.last_entry_no
+UNION ALL
+SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every fact of an accrual',
+       format('journal %s: %s, %s', j.journal_no, j.verb, j.status)
+  FROM membership.journal j
+ WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'tier_change',
+                      'status_change', 'identity_change')
+    OR j.status NOT IN ('posted', 'pending', 'review', 'rejected', 'imported')
+    OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
+        j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,
+        j.tier_changed) > 0)
 UNION ALL
 SELECT j.member_id, 'line_points_are_points_wanted', format('journal %s: %s', j.journal_no, j.points_wanted), l.points::text
   FROM membership.journal j
@@ -132,7 +151,7 @@ SELECT coalesce(r.member_id, j.member_id), 'receipt_and_purchase_belong_together
        format('merchant %s order %s: journal %s', j.merchant_id, j.order_ref, j.journal_no)
   FROM membership.receipt r
   FULL JOIN (SELECT member_id, journal_no, merchant_id, order_ref FROM membership.journal WHERE verb = 'accrual') j
-         ON j.member_id = r.member_id AND j.journal_no = r.journal_no
+         ON r.member_id = j.member_id AND r.journal_no = j.journal_no
  WHERE r.member_id IS NULL OR j.member_id IS NULL OR (r.merchant_id, r.order_ref) IS DISTINCT FROM (j.merchant_id, j.order_ref)
 UNION ALL
 SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
@@ -153,10 +172,10 @@ SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
        format('%s: %s purchases, basis %s, %s points', coalesce(a.day, j.day), coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
   FROM membership.activity_day a
   FULL JOIN (SELECT p.member_id, p.day, count(*) FILTER (WHERE p.verb = 'accrual') AS purchases,
-                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(p.points) AS points
+                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END) AS points
                FROM membership.journal p
               WHERE p.verb IN ('accrual', 'review')
-              GROUP BY p.member_id, p.day) j ON j.member_id = a.member_id AND j.day = a.day
+              GROUP BY p.member_id, p.day) j ON a.member_id = j.member_id AND a.day = j.day
  WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
        IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0))
 UNION ALL
@@ -169,10 +188,11 @@ SELECT j.member_id, 'splits_balance_to_the_purchase',
          ON s.member_id = j.member_id AND s.journal_no = j.journal_no
  WHERE j.verb = 'accrual' AND j.amount <> coalesce(s.amount, 0) + j.merchant_collected
 UNION ALL
-SELECT s.member_id, 'split_has_its_purchase', format('accrual or review as journal %s', s.journal_no), coalesce(j.verb, 'no journal row')
+SELECT s.member_id, 'split_has_its_purchase', format('sale, commission or points_issued of an accrual or review, journal %s', s.journal_no),
+       format('%s of %s', s.kind, coalesce(j.verb, 'no journal row'))
   FROM membership.merchant_split s
   LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review')
+ WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review') OR s.kind NOT IN ('sale', 'commission', 'points_issued')
 UNION ALL
 SELECT s.member_id, 'points_issued_not_more_than_awarded', format('journal %s: at most %s', s.journal_no, j.points), s.points::text
   FROM (SELECT member_id, journal_no, sum(points) AS points FROM membership.merchant_split
@@ -185,17 +205,19 @@ UNION ALL
 SELECT coalesce(m.member_id, a.member_id), 'member_and_points_account_belong_together',
        'one of each', CASE WHEN m.member_id IS NULL THEN 'no member' ELSE 'no account' END
   FROM membership.member m
-  FULL JOIN (SELECT member_id FROM membership.account WHERE wallet_id = 1) a ON a.member_id = m.member_id
+  FULL JOIN (SELECT member_id FROM membership.account WHERE wallet_id = 1) a ON m.member_id = a.member_id
  WHERE m.member_id IS NULL OR a.member_id IS NULL
 UNION ALL
 SELECT x.member_id, 'rows_belong_to_a_member', 'a member', x.what
   FROM (SELECT member_id, 'member_identity' AS what FROM membership.member_identity
-        UNION ALL SELECT member_id, 'journal' FROM membership.journal WHERE journal_no = 1
-        UNION ALL SELECT member_id, 'journal_context' FROM membership.journal_context c
-                   WHERE NOT EXISTS (SELECT FROM membership.journal j WHERE j.member_id = c.member_id AND j.journal_no = c.journal_no)
-                     AND EXISTS (SELECT FROM membership.member m WHERE m.member_id = c.member_id)) x
-  LEFT JOIN membership.member m ON m.member_id = x.member_id
- WHERE m.member_id IS NULL OR x.what = 'journal_context'
+        UNION SELECT member_id, 'tier_history' FROM membership.tier_history
+        UNION SELECT member_id, 'journal' FROM membership.journal
+        UNION SELECT member_id, 'activity_day' FROM membership.activity_day) x
+ WHERE NOT EXISTS (SELECT FROM membership.member m WHERE m.member_id = x.member_id)
+UNION ALL
+SELECT c.member_id, 'context_has_its_journal_row', format('journal %s', c.journal_no), 'no journal row'
+  FROM membership.journal_context c
+ WHERE NOT EXISTS (SELECT FROM membership.journal j WHERE j.member_id = c.member_id AND j.journal_no = c.journal_no)
 UNION ALL
 SELECT m.member_id, 'tier_is_that_of_history', coalesce(h.tier_id::text, 'no open history row'), format('%s since %s', m.tier_id, m.tier_since)
   FROM membership.member m

@@ -22,6 +22,21 @@ CREATE OR REPLACE TRIGGER tier_keep BEFORE UPDATE OR DELETE ON membership.tier
 CREATE OR REPLACE TRIGGER wallet_keep BEFORE UPDATE OR DELETE ON membership.wallet
     FOR EACH ROW EXECUTE FUNCTION membership._guard_config('wallet_id', 'code');
 
+CREATE OR REPLACE TRIGGER program_no_truncate BEFORE TRUNCATE ON membership.program
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER party_no_truncate BEFORE TRUNCATE ON membership.party
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER mall_no_truncate BEFORE TRUNCATE ON membership.mall
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER merchant_no_truncate BEFORE TRUNCATE ON membership.merchant
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER contract_no_truncate BEFORE TRUNCATE ON membership.contract
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER tier_no_truncate BEFORE TRUNCATE ON membership.tier
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER wallet_no_truncate BEFORE TRUNCATE ON membership.wallet
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+
 CREATE OR REPLACE TRIGGER program_version BEFORE UPDATE ON membership.program
     FOR EACH ROW EXECUTE FUNCTION membership._config_version();
 CREATE OR REPLACE TRIGGER party_changed BEFORE INSERT OR UPDATE ON membership.party

@@ -4,15 +4,13 @@
 
 #include "fmgr.h"
 
+#include "api/accrue.h"
 #include "api/args.h"
-#include "api/purchase.h"
-#include "api/result.h"
 #include "engine/accrue.h"
 #include "engine/ledger.h"
 #include "store/apply.h"
 #include "store/claim.h"
 #include "store/journal.h"
-#include "store/load.h"
 #include "store/plan.h"
 #include "util/error.h"
 #include "util/money.h"
@@ -20,8 +18,8 @@
 PG_FUNCTION_INFO_V1(membership_accrue_points);
 PG_FUNCTION_INFO_V1(membership_preview_accrual);
 
-static void
-raise_other_member(const char *order_ref)
+void
+mbr_accrue_raise_other_member(const char *order_ref)
 {
     ereport(ERROR, (errcode(MBR_ERR_OTHER_MEMBER),
                     errmsg("receipt \"%s\" has been credited to another member", order_ref),
@@ -29,42 +27,26 @@ raise_other_member(const char *order_ref)
                     errhint("An operator can move it with a correction.")));
 }
 
-/* A receipt that was posted before: its own member gets the first result. */
-static Datum
-first_result(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *load,
-             const MbrReceipt *receipt)
+void
+mbr_accrue_first_result(MbrSession *session, const MbrConfig *config, const MbrPurchaseArgs *args, int64 hash,
+                        const MbrReceipt *receipt, bool by_ref, MbrAccrual *result)
 {
     MbrEvent event;
 
     if (receipt->member_id != args->member_id)
-        raise_other_member(args->order_ref);
-    if (!mbr_event_read(session, load->config, receipt->member_id, receipt->journal_no, &event))
+        mbr_accrue_raise_other_member(args->order_ref);
+    if (!by_ref && receipt->payload_hash != hash)
+        mbr_raise_other_content("order_ref", args->order_ref);
+    if (!mbr_event_read(session, config, receipt->member_id, receipt->journal_no, &event))
         elog(ERROR, "a receipt has no journal row");
-    return mbr_accrual_row(fcinfo, load->config, &event.purchase, event.journal_no, event.balance, true);
-}
-
-/*
- * Another order_ref with a known external ref is the same receipt when merchant and amount are the same, and
- * a contradiction otherwise.
- */
-static Datum
-result_by_external_ref(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args,
-                       const MbrLoad *load, const MbrReceipt *receipt)
-{
-    MbrEvent event;
-
-    if (receipt->member_id != args->member_id)
-        raise_other_member(args->order_ref);
-    if (!mbr_event_read(session, load->config, receipt->member_id, receipt->journal_no, &event))
-        elog(ERROR, "a receipt has no journal row");
-    if (receipt->merchant_id != args->merchant_id ||
-        event.purchase.amount != mbr_money_parse(args->amount, load->config->digits, "amount"))
+    if (by_ref && (receipt->merchant_id != args->merchant_id ||
+                   event.purchase.amount != mbr_money_parse(args->amount, config->digits, "amount")))
         mbr_raise_other_content("external_refs of order_ref", args->order_ref);
-    return mbr_accrual_row(fcinfo, load->config, &event.purchase, event.journal_no, event.balance, true);
+    *result = (MbrAccrual){event.purchase, event.journal_no, event.balance, true};
 }
 
-static void
-write_context(MbrSession *session, const MbrPurchaseArgs *args, int64 journal_no)
+void
+mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args, int64 journal_no)
 {
     MbrArgs row = MBR_NO_ARGS;
 
@@ -76,22 +58,20 @@ write_context(MbrSession *session, const MbrPurchaseArgs *args, int64 journal_no
     (void)mbr_plan_run(session, MBR_PLAN_INSERT_CONTEXT, &row);
 }
 
-static void
-begin(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work)
+MbrLoad
+mbr_accrue_load(const MbrPurchaseArgs *args)
 {
     int nlines = Max(args->nlines, 1);
 
-    mbr_enter(session, !load->lock);
-    load->member_id = args->member_id;
-    load->at = args->at;
-    load->occurred_at = args->occurred_at;
-    load->new_lots = nlines;
-    load->new_splits = 3 * nlines;
-    mbr_load(session, load, work);
+    return (MbrLoad){.member_id = args->member_id,
+                     .at = args->at,
+                     .occurred_at = args->occurred_at,
+                     .new_lots = nlines,
+                     .new_splits = 3 * nlines};
 }
 
-static void
-decide(const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work, MbrPurchase *purchase)
+void
+mbr_accrue_decide(const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work, MbrPurchase *purchase)
 {
     MbrScratch scratch;
 
@@ -101,85 +81,74 @@ decide(const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work, MbrPurch
     mbr_freeze_lines(purchase, load->config->digits);
 }
 
-static Datum
-accrue(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args)
+void
+mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, const MbrConfig **config)
 {
     int64 hash = mbr_purchase_hash(args);
-    MbrLoad load = {.lock = true};
-    MbrPurchase purchase;
+    MbrLoad load = mbr_accrue_load(args);
     MbrReceipt receipt;
     MbrWork work;
     int64 journal_no;
 
-    begin(session, args, &load, &work);
-    if (mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref,
-                                &receipt))
-        return result_by_external_ref(fcinfo, session, args, &load, &receipt);
+    mbr_load(session, &load, &work);
+    *config = load.config;
+    if (args->nrefs > 0 && !mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt) &&
+        mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref,
+                                &receipt)) {
+        mbr_accrue_first_result(session, load.config, args, hash, &receipt, true, result);
+        return;
+    }
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
     if (!mbr_claim_receipt(session, args->merchant_id, args->order_ref, args->member_id, journal_no, hash,
                            &receipt)) {
-        if (receipt.member_id == args->member_id && receipt.payload_hash != hash)
-            mbr_raise_other_content("order_ref", args->order_ref);
-        return first_result(fcinfo, session, args, &load, &receipt);
+        mbr_accrue_first_result(session, load.config, args, hash, &receipt, false, result);
+        return;
     }
     if (!mbr_claim_receipt_refs(session, args->refs, args->nrefs, args->merchant_id, args->order_ref))
-        raise_other_member(args->order_ref); /* this member's own would have been found above */
-    decide(args, &load, &work, &purchase);
+        mbr_accrue_raise_other_member(args->order_ref); /* this member's own would have been found above */
+    mbr_accrue_decide(args, &load, &work, &result->purchase);
     mbr_apply(session, &load, &work);
-    write_context(session, args, journal_no);
-    return mbr_accrual_row(fcinfo, load.config, &purchase, journal_no, work.member.balance, false);
+    mbr_accrue_write_context(session, args, journal_no);
+    result->journal_no = journal_no;
+    result->balance = result->purchase.balance;
+    result->duplicate = false;
 }
 
-static Datum
-preview(FunctionCallInfo fcinfo, MbrSession *session, const MbrPurchaseArgs *args)
+/* A receipt already posted is shown as its first result, whatever else the preview was asked with. */
+static void
+preview(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, const MbrConfig **config)
 {
-    MbrLoad load = {.lock = false};
-    MbrPurchase purchase;
+    MbrLoad load = mbr_accrue_load(args);
     MbrReceipt receipt;
     MbrWork work;
 
-    begin(session, args, &load, &work);
-    if (args->order_ref != NULL && mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt))
-        return first_result(fcinfo, session, args, &load, &receipt);
+    mbr_load(session, &load, &work);
+    *config = load.config;
+    if (args->order_ref != NULL && mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt)) {
+        mbr_accrue_first_result(session, load.config, args, receipt.payload_hash, &receipt, false, result);
+        return;
+    }
     mbr_settle(&work);
-    decide(args, &load, &work, &purchase);
-    return mbr_accrual_row(fcinfo, load.config, &purchase, 0, work.member.balance, false);
-}
-
-/* The arguments that both functions have, in the order of accrue_points' first nine. */
-static void
-read_args(FunctionCallInfo fcinfo, MbrPurchaseArgs *args)
-{
-    *args = (MbrPurchaseArgs){.member_id = mbr_get_int8(fcinfo, 0, "member_id"),
-                              .merchant_id = mbr_get_int4(fcinfo, 1, "merchant_id")};
-    mbr_require(fcinfo, 2, "amount");
-    args->amount = PG_GETARG_NUMERIC(2);
-    args->order_ref = mbr_get_optional_text(fcinfo, 3, "order_ref", MBR_MAX_REF);
-    args->occurred_at = mbr_get_time(fcinfo, 4, "occurred_at");
-    args->channel = mbr_get_text(fcinfo, 5, "channel", MBR_MAX_WORD);
-    args->lines_json = mbr_get_json_array(fcinfo, 6, "lines");
-    args->tenders_json = mbr_get_json_array(fcinfo, 7, "tenders");
-    args->attributes = mbr_get_json_object(fcinfo, 8, "attributes");
-    if (args->attributes != NULL && JB_ROOT_COUNT(args->attributes) == 0)
-        args->attributes = NULL;
-    mbr_parse_lines(args);
-    mbr_parse_tenders(args);
+    mbr_accrue_decide(args, &load, &work, &result->purchase);
+    result->journal_no = 0;
+    result->balance = result->purchase.balance;
+    result->duplicate = false;
 }
 
 Datum
 membership_accrue_points(PG_FUNCTION_ARGS)
 {
+    const MbrConfig *config;
     MbrPurchaseArgs args;
     MbrSession session;
+    MbrAccrual accrual;
     Datum result;
 
-    read_args(fcinfo, &args);
-    mbr_require(fcinfo, 3, "order_ref");
-    args.refs_json = mbr_get_json_object(fcinfo, 9, "external_refs");
-    args.at = mbr_get_time(fcinfo, 10, "at");
-    mbr_parse_external_refs(&args);
-    result = accrue(fcinfo, &session, &args);
+    mbr_purchase_read(fcinfo, &args);
+    mbr_enter(&session, false);
+    mbr_accrue_one(&session, &args, &accrual, &config);
+    result = mbr_accrual_row(fcinfo, config, &accrual);
     mbr_leave(&session);
     PG_RETURN_DATUM(result);
 }
@@ -187,13 +156,17 @@ membership_accrue_points(PG_FUNCTION_ARGS)
 Datum
 membership_preview_accrual(PG_FUNCTION_ARGS)
 {
+    const MbrConfig *config;
     MbrPurchaseArgs args;
     MbrSession session;
+    MbrAccrual accrual;
     Datum result;
 
-    read_args(fcinfo, &args);
+    mbr_purchase_read_common(fcinfo, &args);
     args.at = mbr_get_time(fcinfo, 9, "at");
-    result = preview(fcinfo, &session, &args);
+    mbr_enter(&session, true);
+    preview(&session, &args, &accrual, &config);
+    result = mbr_accrual_row(fcinfo, config, &accrual);
     mbr_leave(&session);
     PG_RETURN_DATUM(result);
 }

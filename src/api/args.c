@@ -1,7 +1,9 @@
 /* args.c - checks of arguments, without SQL. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "utils/builtins.h"
+#include "utils/typcache.h"
 
 #include "api/args.h"
 
@@ -144,4 +146,24 @@ mbr_get_points(FunctionCallInfo fcinfo, int arg, bool is_signed)
                         errdetail("At most " INT64_FORMAT " points are allowed.", (int64)MBR_MAX_POINTS),
                         errhint("Check the unit of the value.")));
     return points;
+}
+
+void
+mbr_row_arguments(FunctionCallInfo arguments, int n, Datum row, bool isnull)
+{
+    HeapTupleHeader header;
+    HeapTupleData tuple;
+    TupleDesc desc;
+
+    InitFunctionCallInfoData(*arguments, NULL, n, InvalidOid, NULL, NULL);
+    for (int i = 0; i < n; i++)
+        arguments->args[i].isnull = true;
+    if (isnull)
+        return;
+    header = DatumGetHeapTupleHeader(row);
+    desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+    tuple = (HeapTupleData){.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+    for (int i = 0; i < Min(n, desc->natts); i++)
+        arguments->args[i].value = heap_getattr(&tuple, i + 1, desc, &arguments->args[i].isnull);
+    ReleaseTupleDesc(desc);
 }

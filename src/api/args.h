@@ -35,6 +35,9 @@ extern DateADT mbr_get_birthday(FunctionCallInfo fcinfo, int arg, bool *isnull);
 /* A whole number of points, 1 to 10^15 in size; negative ones and 0 only if allowed. */
 extern int64 mbr_get_points(FunctionCallInfo fcinfo, int arg, bool is_signed);
 
+/* The fields of a row (all null for a null row) as an argument list, to be read by the functions above. */
+extern void mbr_row_arguments(FunctionCallInfo arguments, int n, Datum row, bool isnull);
+
 /* Raises 22004, 22023 for a text that is empty or too long. */
 extern void mbr_check_text(const char *value, const char *name, int max);
 

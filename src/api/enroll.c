@@ -5,6 +5,7 @@
 #include "utils/builtins.h"
 
 #include "api/args.h"
+#include "api/enroll.h"
 #include "api/result.h"
 #include "engine/ledger.h"
 #include "store/apply.h"
@@ -15,22 +16,6 @@
 #include "util/identity.h"
 
 PG_FUNCTION_INFO_V1(membership_enroll_member);
-
-typedef struct Enrolment {
-    const char *kind;
-    const char *value; /* in normal form once entered */
-    DateADT birthday;
-    bool no_birthday;
-    const char *source;
-    const char *channel;
-    const char *referral_code; /* of who invited; NULL = nobody */
-    Jsonb *attributes;
-    int64 at;
-
-    int64 member_id;
-    bool created;
-    int64 referrer_id;
-} Enrolment;
 
 static bool
 find(MbrSession *session, const char *kind, const char *value, int64 *member_id)
@@ -66,7 +51,7 @@ next_member_id(MbrSession *session)
 }
 
 static void
-find_referrer(MbrSession *session, Enrolment *call)
+find_referrer(MbrSession *session, MbrEnrolment *call)
 {
     char *code;
 
@@ -80,7 +65,7 @@ find_referrer(MbrSession *session, Enrolment *call)
 }
 
 static void
-insert_member(MbrSession *session, const Enrolment *call, int tier_id)
+insert_member(MbrSession *session, const MbrEnrolment *call, int tier_id)
 {
     MbrArgs member = MBR_NO_ARGS;
     MbrArgs account = MBR_NO_ARGS;
@@ -104,9 +89,9 @@ insert_member(MbrSession *session, const Enrolment *call, int tier_id)
 
 /* The first row of the member's journal. */
 static void
-post_enrolment(MbrSession *session, const Enrolment *call, const MbrConfig *config)
+post_enrolment(MbrSession *session, const MbrEnrolment *call, const MbrConfig *config)
 {
-    MbrLoad load = {.config = config, .day = mbr_day_of(call->at, config->zone)};
+    MbrLoad load = {.config = config};
     MbrJournal journal;
     MbrWork work = {.occurred_at = call->at, .posted_at = call->at, .journals = &journal, .max_journals = 1};
 
@@ -120,8 +105,8 @@ post_enrolment(MbrSession *session, const Enrolment *call, const MbrConfig *conf
  * The identity is claimed before the member is made: of two who enrol the same phone at once, the second
  * waits here and then finds the first one's member.
  */
-static void
-enroll(MbrSession *session, Enrolment *call)
+void
+mbr_enroll(MbrSession *session, MbrEnrolment *call)
 {
     const MbrConfig *config = mbr_config_current(session);
     int tier_id = config->tiers[0].tier_id;
@@ -149,7 +134,7 @@ enroll(MbrSession *session, Enrolment *call)
 }
 
 static Datum
-enrolment_row(FunctionCallInfo fcinfo, MbrSession *session, const Enrolment *call)
+enrolment_row(FunctionCallInfo fcinfo, MbrSession *session, const MbrEnrolment *call)
 {
     MbrArgs args = MBR_NO_ARGS;
     Datum values[4];
@@ -172,7 +157,7 @@ enrolment_row(FunctionCallInfo fcinfo, MbrSession *session, const Enrolment *cal
 Datum
 membership_enroll_member(PG_FUNCTION_ARGS)
 {
-    Enrolment call = {0};
+    MbrEnrolment call = {0};
     MbrSession session;
     Datum result;
 
@@ -191,7 +176,7 @@ membership_enroll_member(PG_FUNCTION_ARGS)
                  errdetail("A referral code is given at enrolment."),
                  errhint("Pass an identity such as a phone, and the inviter's code as referral_code.")));
     mbr_enter(&session, false);
-    enroll(&session, &call);
+    mbr_enroll(&session, &call);
     result = enrolment_row(fcinfo, &session, &call);
     mbr_leave(&session);
     PG_RETURN_DATUM(result);

@@ -9,7 +9,7 @@
 void
 mbr_change_begin(MbrSession *session, int64 member_id, bool closed_too, MbrLoad *load, MbrWork *work)
 {
-    *load = (MbrLoad){.member_id = member_id, .at = MBR_NEVER, .occurred_at = MBR_NEVER, .lock = true};
+    *load = (MbrLoad){.member_id = member_id, .at = MBR_NEVER, .occurred_at = MBR_NEVER};
     mbr_enter(session, false);
     mbr_load(session, load, work);
     if (work->member.status == MBR_MEMBER_CLOSED && !closed_too) {
@@ -28,7 +28,5 @@ mbr_change_post(MbrSession *session, MbrLoad *load, MbrWork *work, MbrVerb verb,
     mbr_raise_refusal(work);
     journal->reason = reason;
     mbr_journal_close(work, journal);
-    if (work->new_tier != NULL)
-        work->tier_journal_no = journal->journal_no;
     mbr_apply(session, load, work);
 }

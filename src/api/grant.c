@@ -50,7 +50,7 @@ static int64
 expiry_of(const HandPosting *call, const MbrLoad *load, const MbrWork *work)
 {
     if (call->expires_at == MBR_NEVER)
-        return mbr_points_expire_at(load->config, load->day, work->posted_at);
+        return mbr_points_expire_at(load->config, work->day, work->posted_at);
     if (call->expires_at <= work->posted_at)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at lies in the past"),
@@ -65,7 +65,6 @@ post_by_hand(FunctionCallInfo fcinfo, MbrSession *session, const HandPosting *ca
     MbrLoad load = {.member_id = call->member_id,
                     .at = call->at,
                     .occurred_at = MBR_NEVER,
-                    .lock = true,
                     .all_lots = call->points < 0,
                     .new_lots = 1};
     int64 hash = hash_of(call);
@@ -86,7 +85,7 @@ post_by_hand(FunctionCallInfo fcinfo, MbrSession *session, const HandPosting *ca
             elog(ERROR, "a source key has no journal row");
         return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
     }
-    mbr_adjust(&work, call->verb, call->points, expiry_of(call, &load, &work), call->reason);
+    mbr_adjust(&work, call->verb, call->points, work.posted_at, expiry_of(call, &load, &work), call->reason);
     mbr_raise_refusal(&work);
     mbr_apply(session, &load, &work);
     return mbr_posting_row(fcinfo, journal_no, call->points, work.member.balance, false);

@@ -16,24 +16,41 @@ PG_FUNCTION_INFO_V1(membership_guard_config);
 PG_FUNCTION_INFO_V1(membership_config_version);
 PG_FUNCTION_INFO_V1(membership_config_changed);
 
+/* A trigger function can be attached to any table by whoever may execute it: nothing is taken for granted. */
 static TriggerData *
-need_trigger(FunctionCallInfo fcinfo, bool row)
+need_trigger(FunctionCallInfo fcinfo, bool row, bool update_only)
 {
     TriggerData *trigger = (TriggerData *)fcinfo->context;
 
     if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-        (row ? !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) : TRIGGER_FIRED_FOR_ROW(trigger->tg_event)))
+        (row ? !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) : TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) ||
+        (row && TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) ||
+        (update_only && !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
         ereport(ERROR,
                 (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                 errmsg("this function is a BEFORE trigger of the programme's tables"),
+                 errmsg("this function is a trigger of the programme's tables"),
                  errdetail("It was called in another way."), errhint("Leave it to create_program().")));
     return trigger;
+}
+
+static int
+need_column(TriggerData *trigger, const char *column)
+{
+    int attno = SPI_fnumber(RelationGetDescr(trigger->tg_relation), column);
+
+    if (attno <= 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                 errmsg("column \"%s\" of \"%s\" does not exist", column,
+                        RelationGetRelationName(trigger->tg_relation)),
+                 errdetail("The trigger needs it."), errhint("Leave this function to create_program().")));
+    return attno;
 }
 
 Datum
 membership_guard_append_only(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger = need_trigger(fcinfo, false);
+    TriggerData *trigger = need_trigger(fcinfo, false, false);
 
     ereport(ERROR, (errcode(MBR_ERR_APPEND_ONLY),
                     errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
@@ -46,13 +63,11 @@ static bool
 unchanged(TriggerData *trigger, const char *column)
 {
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-    int attno = SPI_fnumber(desc, column);
+    int attno = need_column(trigger, column);
     bool old_null, new_null;
     Datum old_value, new_value;
     Form_pg_attribute attribute;
 
-    if (attno <= 0)
-        elog(ERROR, "column \"%s\" does not exist", column);
     attribute = TupleDescAttr(desc, attno - 1);
     old_value = heap_getattr(trigger->tg_trigtuple, attno, desc, &old_null);
     new_value = heap_getattr(trigger->tg_newtuple, attno, desc, &new_null);
@@ -64,10 +79,12 @@ unchanged(TriggerData *trigger, const char *column)
 Datum
 membership_guard_config(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger = need_trigger(fcinfo, true);
+    bool truncates =
+        CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BY_TRUNCATE(((TriggerData *)fcinfo->context)->tg_event);
+    TriggerData *trigger = need_trigger(fcinfo, !truncates, false);
     const char *table = RelationGetRelationName(trigger->tg_relation);
 
-    if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+    if (truncates || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
         ereport(ERROR, (errcode(MBR_ERR_CONFIG_KEPT), errmsg("rows of \"%s\" are never deleted", table),
                         errdetail("The ledger refers to them."),
                         errhint("Give the row an end date instead, where it has one.")));
@@ -85,9 +102,9 @@ membership_guard_config(PG_FUNCTION_ARGS)
 Datum
 membership_config_version(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger = need_trigger(fcinfo, true);
+    TriggerData *trigger = need_trigger(fcinfo, true, true);
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-    int attno = SPI_fnumber(desc, "config_version");
+    int attno = need_column(trigger, "config_version");
     MbrArgs args = MBR_NO_ARGS;
     MbrSession session;
     bool isnull = false;
@@ -107,7 +124,7 @@ membership_config_changed(PG_FUNCTION_ARGS)
     MbrArgs args = MBR_NO_ARGS;
     MbrSession session;
 
-    (void)need_trigger(fcinfo, false);
+    (void)need_trigger(fcinfo, false, false);
     mbr_enter(&session, false);
     (void)mbr_plan_run(&session, MBR_PLAN_TOUCH_PROGRAM, &args);
     mbr_leave(&session);

@@ -82,21 +82,23 @@ claim_identity(MbrSession *session, const char *kind, const char *value, int64 m
     return false;
 }
 
-/* Takes an identity of that member; false = nobody has it. */
 static bool
-release_identity(MbrSession *session, const char *kind, const char *value, int64 member_id)
+has_identity(MbrSession *session, const char *kind, const char *value, int64 member_id)
 {
-    MbrArgs args = MBR_NO_ARGS;
     int64 owner;
 
-    if (!find_identity(session, kind, value, &owner))
-        return false;
-    if (owner != member_id)
-        raise_taken(kind);
+    return find_identity(session, kind, value, &owner) && owner == member_id;
+}
+
+static void
+delete_identity(MbrSession *session, const char *kind, const char *value, int64 member_id)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
     mbr_arg_text(&args, kind);
     mbr_arg_text(&args, value);
     mbr_arg_int8(&args, member_id);
-    return mbr_plan_run(session, MBR_PLAN_DELETE_IDENTITY, &args) == 1;
+    (void)mbr_plan_run(session, MBR_PLAN_DELETE_IDENTITY, &args);
 }
 
 Datum
@@ -125,14 +127,19 @@ membership_remove_identity(PG_FUNCTION_ARGS)
     char *value = mbr_get_text(fcinfo, 2, "identity_value", MBR_MAX_REF);
     char *reason = mbr_get_text(fcinfo, 3, "reason", MBR_MAX_NOTE);
     MbrSession session;
+    int64 owner;
     MbrLoad load;
     MbrWork work;
 
     refuse_referral(kind);
     mbr_change_begin(&session, member_id, false, &load, &work);
     value = mbr_identity_normalize(kind, value, load.config->phone_country);
-    if (release_identity(&session, kind, value, member_id))
+    if (has_identity(&session, kind, value, member_id)) {
+        delete_identity(&session, kind, value, member_id);
         mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
+    } else if (find_identity(&session, kind, value, &owner)) {
+        raise_taken(kind);
+    }
     mbr_leave(&session);
     PG_RETURN_VOID();
 }
@@ -154,16 +161,18 @@ membership_replace_identity(PG_FUNCTION_ARGS)
     old_value = mbr_identity_normalize(kind, old_value, load.config->phone_country);
     new_value = mbr_identity_normalize(kind, new_value, load.config->phone_country);
     if (strcmp(old_value, new_value) != 0) {
-        bool released = release_identity(&session, kind, old_value, member_id);
+        bool had_old = has_identity(&session, kind, old_value, member_id);
         bool claimed = claim_identity(&session, kind, new_value, member_id);
 
-        if (claimed && !released)
+        if (claimed && !had_old)
             ereport(ERROR,
                     (errcode(MBR_ERR_NO_IDENTITY),
                      errmsg("member " INT64_FORMAT " has no such identity of kind \"%s\"", member_id, kind),
-                     errdetail("The old value was not found."),
+                     errdetail("The old value is not this member's."),
                      errhint("Use add_identity to give a further identity.")));
-        if (claimed || released)
+        if (had_old)
+            delete_identity(&session, kind, old_value, member_id);
+        if (claimed || had_old)
             mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
     }
     mbr_leave(&session);

@@ -8,7 +8,9 @@
 
 #include "api/args.h"
 #include "api/event.h"
+#include "api/member.h"
 #include "engine/accrue.h"
+#include "engine/ledger.h"
 #include "store/plan.h"
 #include "store/verb.h"
 #include "util/error.h"
@@ -117,8 +119,8 @@ membership_set_member_status(PG_FUNCTION_ARGS)
     PG_RETURN_VOID();
 }
 
-static const MbrTier *
-need_tier(const MbrConfig *config, const char *code)
+const MbrTier *
+mbr_need_tier(const MbrConfig *config, const char *code)
 {
     for (int i = 0; i < config->ntiers; i++)
         if (strcmp(config->tiers[i].code, code) == 0)
@@ -141,11 +143,10 @@ membership_set_tier(PG_FUNCTION_ARGS)
     MbrWork work;
 
     mbr_change_begin(&session, member_id, false, &load, &work);
-    tier = need_tier(load.config, code);
+    tier = mbr_need_tier(load.config, code);
     if (tier->tier_id != work.member.tier_id || locked_until != work.tier_locked_until) {
-        mbr_tier_change(&work, tier, 0);
-        work.tier_by_hand = true;
-        work.tier_locked_until = locked_until;
+        mbr_settle(&work);
+        mbr_tier_change(&work, tier, work.posted_at, work.member.next_journal_no, true, locked_until);
         mbr_change_post(&session, &load, &work, MBR_VERB_TIER_CHANGE, reason);
     }
     mbr_leave(&session);

@@ -8,6 +8,7 @@
 #include "api/args.h"
 #include "api/purchase.h"
 #include "util/calendar.h"
+#include "util/clip.h"
 #include "util/error.h"
 #include "util/money.h"
 #include "util/payload.h"
@@ -65,10 +66,10 @@ mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *me
 {
     MbrTerms *terms = palloc(sizeof(MbrTerms));
 
-    *terms = mbr_merchant_terms(merchant, load->day);
+    *terms = mbr_merchant_terms(merchant, work->day);
     line->terms = terms;
-    line->active_at = points_active_at(load->config, merchant, load->day, work->posted_at);
-    line->expires_at = mbr_points_expire_at(load->config, load->day, line->active_at);
+    line->active_at = points_active_at(load->config, merchant, work->day, work->posted_at);
+    line->expires_at = mbr_points_expire_at(load->config, work->day, line->active_at);
 }
 
 int64
@@ -137,8 +138,8 @@ prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrW
                           .sku = arg->sku,
                           .quantity = arg->quantity};
         merchant_id = arg->merchant_id != 0 ? arg->merchant_id : args->merchant_id;
-        mbr_line_prepare(load, work, need_open_merchant(load->config, merchant_id, load->day), line);
-        sum += line->amount;
+        mbr_line_prepare(load, work, need_open_merchant(load->config, merchant_id, work->day), line);
+        sum = Min(sum + line->amount, MBR_MAX_AMOUNT); /* 1000 lines could pass 64 bits */
     }
     qsort(purchase->lines, args->nlines, sizeof(MbrLine), compare_lines);
     for (int i = 1; i < args->nlines; i++)
@@ -190,8 +191,8 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
                               .in_window = load->in_window};
     if (purchase->tier == NULL)
         elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);
-    purchase->late = mbr_day_of(work->posted_at, config->zone) - load->day > config->claim_days;
-    merchant = need_open_merchant(config, args->merchant_id, load->day);
+    purchase->late = mbr_day_of(work->posted_at, config->zone) - work->day > config->claim_days;
+    merchant = need_open_merchant(config, args->merchant_id, work->day);
     if (args->nlines > 0) {
         prepare_given_lines(args, load, work, purchase);
     } else {
@@ -206,13 +207,21 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
 
 /* ------------------------------------------------------------------ JSON */
 
+static bool
+numeric_is_negative(Numeric value)
+{
+    Datum zero = NumericGetDatum(int64_to_numeric(0));
+
+    return DatumGetBool(DirectFunctionCall2(numeric_lt, NumericGetDatum(value), zero));
+}
+
 static void
 refuse_key(const char *what, const char *key)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s has an unknown key \"%.60s\"", what, key),
-             errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
-             errhint("See the argument's description for the keys it knows.")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("%s has an unknown key \"%s\"", what, mbr_clip(key)),
+                    errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
+                    errhint("See the argument's description for the keys it knows.")));
 }
 
 static void
@@ -325,8 +334,8 @@ set_line(void *object, const char *key, const JsonbValue *value)
     set_line_key(object, key, value);
 }
 
-void
-mbr_parse_lines(MbrPurchaseArgs *args)
+static void
+parse_lines(MbrPurchaseArgs *args)
 {
     if (args->lines_json == NULL)
         return;
@@ -368,8 +377,8 @@ set_tender(void *object, const char *key, const JsonbValue *value)
         refuse_key(what, key);
 }
 
-void
-mbr_parse_tenders(MbrPurchaseArgs *args)
+static void
+parse_tenders(MbrPurchaseArgs *args)
 {
     Tender *tenders;
     Datum sum = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
@@ -385,14 +394,16 @@ mbr_parse_tenders(MbrPurchaseArgs *args)
             refuse_value("a tender", tenders[i].kind == NULL ? "kind" : "amount", "given");
         if (strcmp(tenders[i].kind, "cash") != 0)
             refuse_value("a tender", "kind", "cash");
+        if (numeric_is_negative(tenders[i].amount))
+            refuse_value("a tender", "amount", "0 or more");
         sum = DirectFunctionCall2(numeric_add, sum, NumericGetDatum(tenders[i].amount));
     }
     args->tendered = DatumGetNumeric(sum);
 }
 
 /* Keys of jsonb come in a fixed order, so two calls claim the same refs in the same order. */
-void
-mbr_parse_external_refs(MbrPurchaseArgs *args)
+static void
+parse_external_refs(MbrPurchaseArgs *args)
 {
     JsonbIterator *iterator;
     JsonbIteratorToken token;
@@ -412,4 +423,34 @@ mbr_parse_external_refs(MbrPurchaseArgs *args)
             args->refs[args->nrefs++] = (MbrExternalRef){key, json_text(&value, "external_refs", key)};
         }
     }
+}
+
+void
+mbr_purchase_read_common(FunctionCallInfo fcinfo, MbrPurchaseArgs *args)
+{
+    *args = (MbrPurchaseArgs){.member_id = mbr_get_int8(fcinfo, 0, "member_id"),
+                              .merchant_id = mbr_get_int4(fcinfo, 1, "merchant_id"),
+                              .at = MBR_NEVER};
+    mbr_require(fcinfo, 2, "amount");
+    args->amount = PG_GETARG_NUMERIC(2);
+    args->order_ref = mbr_get_optional_text(fcinfo, 3, "order_ref", MBR_MAX_REF);
+    args->occurred_at = mbr_get_time(fcinfo, 4, "occurred_at");
+    args->channel = mbr_get_text(fcinfo, 5, "channel", MBR_MAX_WORD);
+    args->lines_json = mbr_get_json_array(fcinfo, 6, "lines");
+    args->tenders_json = mbr_get_json_array(fcinfo, 7, "tenders");
+    args->attributes = mbr_get_json_object(fcinfo, 8, "attributes");
+    if (args->attributes != NULL && JB_ROOT_COUNT(args->attributes) == 0)
+        args->attributes = NULL;
+    parse_lines(args);
+    parse_tenders(args);
+}
+
+void
+mbr_purchase_read(FunctionCallInfo fcinfo, MbrPurchaseArgs *args)
+{
+    mbr_purchase_read_common(fcinfo, args);
+    mbr_require(fcinfo, 3, "order_ref");
+    args->refs_json = mbr_get_json_object(fcinfo, 9, "external_refs");
+    args->at = mbr_get_time(fcinfo, 10, "at");
+    parse_external_refs(args);
 }

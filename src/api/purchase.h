@@ -4,6 +4,7 @@
 
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
@@ -41,10 +42,12 @@ typedef struct MbrPurchaseArgs {
     int64 at;
 } MbrPurchaseArgs;
 
-/* Reads lines and tenders from their JSON; refuses unknown keys and values of the wrong kind. */
-extern void mbr_parse_lines(MbrPurchaseArgs *args);
-extern void mbr_parse_tenders(MbrPurchaseArgs *args);
-extern void mbr_parse_external_refs(MbrPurchaseArgs *args);
+#define MBR_PURCHASE_ARGS 11 /* of accrue_points, and columns of type purchase */
+
+/* Reads the arguments of accrue_points; lines, tenders and refs from their JSON. */
+extern void mbr_purchase_read(FunctionCallInfo fcinfo, MbrPurchaseArgs *args);
+/* The first nine, which preview_accrual has too and where order_ref may be null. */
+extern void mbr_purchase_read_common(FunctionCallInfo fcinfo, MbrPurchaseArgs *args);
 
 /* The hash that tells a repeated call from another purchase with the same receipt. */
 extern int64 mbr_purchase_hash(const MbrPurchaseArgs *args);

@@ -43,17 +43,16 @@ explanation(const MbrConfig *config, const MbrPurchase *purchase)
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
 
-Datum
-mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrPurchase *purchase,
-                int64 journal_no, int64 balance, bool duplicate)
+void
+mbr_accrual_columns(const MbrConfig *config, const MbrAccrual *accrual, Datum *values, bool *nulls)
 {
+    const MbrPurchase *purchase = &accrual->purchase;
     const char *reason = mbr_reason_name(purchase->reason_code);
-    Datum values[14];
-    bool nulls[14] = {false};
     int n = 0;
 
-    nulls[n] = (journal_no == 0);
-    values[n++] = Int64GetDatum(journal_no);
+    memset(nulls, false, sizeof(bool) * MBR_ACCRUAL_COLUMNS);
+    nulls[n] = (accrual->journal_no == 0);
+    values[n++] = Int64GetDatum(accrual->journal_no);
     values[n++] = CStringGetTextDatum(mbr_accrual_status_name(purchase->status));
     nulls[n] = (reason == NULL);
     values[n++] = reason == NULL ? (Datum)0 : CStringGetTextDatum(reason);
@@ -65,11 +64,20 @@ mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrPurch
     values[n++] = Int64GetDatum(purchase->available_at);
     nulls[n] = (purchase->expires_at == MBR_NEVER);
     values[n++] = Int64GetDatum(purchase->expires_at);
-    values[n++] = Int64GetDatum(balance);
+    values[n++] = Int64GetDatum(accrual->balance);
     values[n++] = CStringGetTextDatum(purchase->tier_after->code);
     values[n++] = BoolGetDatum(purchase->tier_changed);
-    values[n++] = BoolGetDatum(duplicate);
+    values[n++] = BoolGetDatum(accrual->duplicate);
     values[n++] = explanation(config, purchase);
+}
+
+Datum
+mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrAccrual *accrual)
+{
+    Datum values[MBR_ACCRUAL_COLUMNS];
+    bool nulls[MBR_ACCRUAL_COLUMNS];
+
+    mbr_accrual_columns(config, accrual, values, nulls);
     return mbr_result_row(fcinfo, values, nulls);
 }
 
@@ -123,8 +131,9 @@ mbr_raise_refusal(const MbrWork *work)
 void
 mbr_raise_other_content(const char *what, const char *ref)
 {
-    ereport(ERROR, (errcode(MBR_ERR_OTHER_CONTENT),
-                    errmsg("%s \"%s\" was used before with other content", what, ref),
-                    errdetail("The first call with it had other arguments and stands."),
-                    errhint("Repeat a call with the same arguments, or use a new %s.", what)));
+    ereport(ERROR,
+            (errcode(MBR_ERR_OTHER_CONTENT),
+             errmsg("%s \"%s\" was used before with other content", what, ref),
+             errdetail("The first call with it had other arguments and stands."),
+             errhint("Repeat the call with the same arguments, or give the new one a key of its own.")));
 }

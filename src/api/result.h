@@ -11,9 +11,20 @@
 
 /* A row of the function's composite result type. */
 extern Datum mbr_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
-/* An accrual row; journal_no 0 = none (a preview). */
-extern Datum mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrPurchase *purchase,
-                             int64 journal_no, int64 balance, bool duplicate);
+#define MBR_ACCRUAL_COLUMNS 14
+
+/* A purchase's result. */
+typedef struct MbrAccrual {
+    MbrPurchase purchase;
+    int64 journal_no; /* 0 = none: a preview */
+    int64 balance;
+    bool duplicate;
+} MbrAccrual;
+
+/* The columns of type accrual, in order. */
+extern void
+mbr_accrual_columns(const MbrConfig *config, const MbrAccrual *accrual, Datum *values, bool *nulls);
+extern Datum mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrAccrual *accrual);
 extern Datum
 mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 balance, bool duplicate);
 

@@ -87,20 +87,23 @@ post_rejection(MbrWork *work, const Review *review)
 static void
 decide_review(MbrSession *session, const Review *review)
 {
-    const MbrConfig *config = mbr_config_current(session);
     MbrPurchase lines = {0};
-    MbrLoad load = {.member_id = review->member_id, .at = MBR_NEVER, .lock = true};
+    MbrLoad load = {.member_id = review->member_id, .at = MBR_NEVER};
     MbrEvent event;
     MbrWork work;
     int *merchants;
 
-    read_lines(session, review, config->digits, &lines, &merchants);
-    if (!mbr_event_read(session, config, review->member_id, review->journal_no, &event))
+    if (!mbr_load_account(session, review->member_id, &work))
+        mbr_raise_no_member(review->member_id);
+    load.config = mbr_load_config(session);
+    mbr_load_member(session, load.config, &work);
+    read_lines(session, review, load.config->digits, &lines, &merchants);
+    if (!mbr_event_read(session, load.config, review->member_id, review->journal_no, &event))
         elog(ERROR, "a purchase has lines but no journal row");
     load.occurred_at = event.occurred_at;
     load.new_lots = lines.nlines;
     load.new_splits = lines.nlines;
-    mbr_load(session, &load, &work);
+    mbr_load_posting(session, &load, &work);
     mbr_settle(&work);
     if (!claim_decision(session, review, &work))
         return;

@@ -36,12 +36,43 @@ mbr_tier_reached(const MbrWork *work, int64_t window_basis)
 }
 
 void
-mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t journal_no)
+mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journal_no, bool by_hand,
+                int64_t locked_until)
 {
-    work->new_tier = tier;
-    work->tier_journal_no = journal_no;
+    if (work->ntier_changes >= work->max_tier_changes) {
+        work->refusal = MBR_REFUSED_NO_ROOM;
+        return;
+    }
+    work->tier_changes[work->ntier_changes++] = (MbrTierChange){.tier = tier,
+                                                                .since = since,
+                                                                .journal_no = journal_no,
+                                                                .by_hand = by_hand,
+                                                                .locked_until = locked_until};
     work->member.tier_id = tier->tier_id;
-    work->member.tier_since = work->posted_at;
+    work->member.tier_since = since;
+    work->tier_locked_until = locked_until;
+}
+
+/* The day of a purchase counts the purchase, and what it earned, also when that is approved later. */
+static void
+add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points)
+{
+    MbrActivity *activity = NULL;
+
+    for (int i = 0; i < work->nactivities; i++)
+        if (work->activities[i].day == work->day)
+            activity = &work->activities[i];
+    if (activity == NULL && work->nactivities >= work->max_activities) {
+        work->refusal = MBR_REFUSED_NO_ROOM;
+        return;
+    }
+    if (activity == NULL) {
+        activity = &work->activities[work->nactivities++];
+        *activity = (MbrActivity){.day = work->day};
+    }
+    activity->purchases += purchases;
+    activity->basis += basis;
+    activity->points += points;
 }
 
 static void
@@ -54,6 +85,19 @@ sum_basis(MbrPurchase *purchase)
         line->basis = line->eligible ? line->amount : 0;
         purchase->basis += line->basis;
     }
+}
+
+/* What the funders owe must fit, too; checked here, before anything is posted. */
+static bool
+prices_fit(const MbrPurchase *purchase)
+{
+    for (int i = 0; i < purchase->nlines; i++) {
+        MbrWide price = (MbrWide)purchase->points_wanted * purchase->lines[i].terms->issue_price;
+
+        if (price / MBR_RATE_SCALE * purchase->currency_scale > MBR_MAX_AMOUNT)
+            return false;
+    }
+    return true;
 }
 
 /* Fills points_wanted, base_points and the lines' points. */
@@ -80,7 +124,7 @@ compute_award(MbrPurchase *purchase, MbrScratch *scratch)
                scratch->remainders);
     for (int i = 0; i < purchase->nlines; i++)
         purchase->lines[i].points = scratch->parts[i];
-    return MBR_OK;
+    return prices_fit(purchase) ? MBR_OK : MBR_REFUSED_OVERFLOW;
 }
 
 static bool
@@ -147,7 +191,8 @@ upgrade(MbrWork *work, MbrPurchase *purchase)
         purchase->status != MBR_ACCRUAL_REJECTED) {
         purchase->tier_after = reached;
         purchase->tier_changed = true;
-        mbr_tier_change(work, reached, work->journals[work->njournals - 1].journal_no);
+        mbr_tier_change(work, reached, work->posted_at, work->journals[work->njournals - 1].journal_no, false,
+                        work->tier_locked_until);
     }
 }
 
@@ -165,6 +210,10 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     if (work->refusal != MBR_OK)
         return;
     decide_status(work, purchase);
+    if (work->member.balance + purchase->points > MBR_MAX_POINTS) {
+        work->refusal = MBR_REFUSED_OVERFLOW; /* before anything is posted: a batch goes on from here */
+        return;
+    }
     purchase->available_at = MBR_NEVER;
     purchase->expires_at = MBR_NEVER;
     journal = mbr_journal_open(work, MBR_VERB_ACCRUAL, work->occurred_at);
@@ -174,8 +223,10 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     if (purchase->points > 0)
         open_lots(work, journal, purchase);
     mbr_journal_close(work, journal);
+    purchase->balance = journal->balance;
     if (purchase->available_at != MBR_NEVER && purchase->available_at > work->posted_at)
         purchase->status = MBR_ACCRUAL_PENDING;
+    add_activity(work, 1, purchase->basis, purchase->points);
     mbr_split_sale(work, purchase);
     mbr_split_points(work, purchase);
     upgrade(work, purchase);
@@ -198,9 +249,36 @@ mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_no, const cha
     if (purchase->points > 0)
         open_lots(work, journal, purchase);
     mbr_journal_close(work, journal);
+    add_activity(work, 0, 0, purchase->points);
     mbr_split_points(work, purchase);
     purchase->status = MBR_ACCRUAL_POSTED;
     purchase->in_window = false; /* its basis was counted when it was posted */
     upgrade(work, purchase);
     mbr_settle(work);
+}
+
+void
+mbr_import(MbrWork *work, MbrPurchase *purchase)
+{
+    MbrJournal *journal;
+
+    if (work->member.status == MBR_MEMBER_CLOSED) {
+        work->refusal = MBR_REFUSED_CLOSED;
+        return;
+    }
+    sum_basis(purchase);
+    purchase->status = MBR_ACCRUAL_IMPORTED;
+    purchase->points = 0;
+    purchase->base_points = purchase->points_wanted;
+    purchase->merchant_collected = purchase->amount;
+    purchase->available_at = MBR_NEVER;
+    purchase->expires_at = MBR_NEVER;
+    purchase->tier_after = mbr_tier_find(work->tiers, work->ntiers, work->member.tier_id);
+    purchase->lines[0].points = purchase->points_wanted;
+    journal = mbr_journal_open(work, MBR_VERB_ACCRUAL, work->occurred_at);
+    if (journal == NULL)
+        return;
+    journal->purchase = purchase;
+    mbr_journal_close(work, journal);
+    add_activity(work, 1, purchase->basis, purchase->points_wanted);
 }

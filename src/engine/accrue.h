@@ -17,11 +17,18 @@ extern void mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch
 /* Posts the frozen award of a purchase that was held for review. */
 extern void mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_no, const char *reason);
 
+/*
+ * Posts a purchase of another system, of one line, with the points it awarded (points_wanted): facts and
+ * activity, no points, splits or tier.
+ */
+extern void mbr_import(MbrWork *work, MbrPurchase *purchase);
+
 /* The best tier that a basis spend reaches above the present one; NULL = none. */
 extern const MbrTier *mbr_tier_reached(const MbrWork *work, int64_t window_basis);
 
-/* Moves the member to a tier from posted_at on, by the event of that number. */
-extern void mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t journal_no);
+/* Moves the member to a tier from a moment on, by the event of that number. */
+extern void mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journal_no,
+                            bool by_hand, int64_t locked_until);
 
 extern const MbrTier *mbr_tier_find(const MbrTier *tiers, int ntiers, int tier_id);
 

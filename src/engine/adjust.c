@@ -5,7 +5,8 @@
 #include "engine/ledger.h"
 
 void
-mbr_adjust(MbrWork *work, MbrVerb verb, int64_t points, int64_t expires_at, const char *reason)
+mbr_adjust(MbrWork *work, MbrVerb verb, int64_t points, int64_t active_at, int64_t expires_at,
+           const char *reason)
 {
     MbrJournal *journal;
 
@@ -18,8 +19,9 @@ mbr_adjust(MbrWork *work, MbrVerb verb, int64_t points, int64_t expires_at, cons
         return;
     journal->reason = reason;
     if (points > 0)
-        mbr_credit(work, journal, points, work->posted_at, expires_at);
+        mbr_credit(work, journal, points, active_at, expires_at);
     else
         mbr_debit(work, journal, -points, work->allow_debt);
     mbr_journal_close(work, journal);
+    mbr_settle(work); /* a lot born expired */
 }

@@ -5,9 +5,10 @@
 #include "engine/work.h"
 
 /*
- * Posts a signed number of points as one event of the verb; settle first. A credit becomes active at once and
- * dies at expires_at; a debit takes the earliest expiry first.
+ * Posts a signed number of points as one event of the verb; settle first. A credit is active from active_at
+ * and dies at expires_at; a debit takes the earliest expiry first.
  */
-extern void mbr_adjust(MbrWork *work, MbrVerb verb, int64_t points, int64_t expires_at, const char *reason);
+extern void mbr_adjust(MbrWork *work, MbrVerb verb, int64_t points, int64_t active_at, int64_t expires_at,
+                       const char *reason);
 
 #endif

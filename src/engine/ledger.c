@@ -85,11 +85,11 @@ min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* A lot that never lived (born expired) pays no debt. */
+/* A lot that never lived pays no debt. */
 static bool
 pays_debt(const MbrLot *lot, int64_t now)
 {
-    return lot->active_at <= now && lot->active_at < lot->expires_at && unheld(lot) > 0;
+    return !lot->stillborn && lot->active_at <= now && lot->active_at < lot->expires_at && unheld(lot) > 0;
 }
 
 static bool
@@ -221,11 +221,14 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
                     .active_at = active_at,
                     .expires_at = expires_at,
                     .origin = journal->verb,
-                    .opened = true};
+                    .opened = true,
+                    .stillborn = expires_at <= work->posted_at};
     entry = post(work, journal->journal_no, lot->lot_no, points);
     if (entry == NULL)
         return;
-    entry->opens = lot;
+    entry->active_at = active_at;
+    entry->expires_at = expires_at;
+    entry->origin = journal->verb;
     member->nlots++;
     if (member->debt > 0 && pays_debt(lot, work->posted_at))
         pay_debt(work, journal->journal_no, lot, min64(member->debt, points));

@@ -89,10 +89,7 @@ mbr_split_points(MbrWork *work, const MbrPurchase *purchase)
                 points += purchase->lines[k].points;
         price = (MbrWide)points * terms->issue_price * purchase->currency_scale;
         price = mbr_round_div(price, MBR_RATE_SCALE, MBR_ROUND_HALF_UP);
-        if (price > MBR_MAX_POINTS * 1000)
-            work->refusal = MBR_REFUSED_OVERFLOW;
-        else
-            add_split(work, terms, MBR_SPLIT_POINTS_ISSUED, terms->merchant_party, terms->mall_party,
-                      (int64_t)price, points);
+        add_split(work, terms, MBR_SPLIT_POINTS_ISSUED, terms->merchant_party, terms->mall_party,
+                  (int64_t)price, points);
     }
 }

@@ -14,6 +14,7 @@
 
 #define MBR_NEVER INT64_MAX /* of a time: no such moment */
 #define MBR_MAX_POINTS INT64_C(1000000000000000)
+#define MBR_MAX_AMOUNT INT64_C(999999999999999999) /* minor units: numeric(18) */
 #define MBR_RATE_SCALE 1000000 /* base rate, commission rate, price per point: 6 decimals */
 #define MBR_RATE_DIGITS 6
 #define MBR_MULTIPLIER_SCALE 10000 /* tier multiplier: 4 decimals */
@@ -24,6 +25,7 @@ typedef enum MbrVerb {
     MBR_VERB_ACCRUAL,
     MBR_VERB_REVIEW,
     MBR_VERB_GRANT,
+    MBR_VERB_OPENING,
     MBR_VERB_ADJUSTMENT,
     MBR_VERB_EXPIRY,
     MBR_VERB_DEBT_PAYMENT,
@@ -38,7 +40,8 @@ typedef enum MbrAccrualStatus {
     MBR_ACCRUAL_POSTED,
     MBR_ACCRUAL_PENDING,
     MBR_ACCRUAL_REVIEW,
-    MBR_ACCRUAL_REJECTED
+    MBR_ACCRUAL_REJECTED,
+    MBR_ACCRUAL_IMPORTED
 } MbrAccrualStatus;
 
 typedef enum MbrReason {
@@ -71,8 +74,9 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
-    bool opened;  /* not stored yet */
-    bool changed; /* stored, and to be written again */
+    bool opened;    /* not stored yet */
+    bool stillborn; /* dead when it was posted */
+    bool changed;   /* stored, and to be written again */
 } MbrLot;
 
 /* A member as read under its lock and as changed so far. */
@@ -81,6 +85,7 @@ typedef struct MbrMember {
     MbrMemberStatus status;
     int tier_id;
     int64_t tier_since;
+    int64_t enrolled_at;
     int64_t balance;
     int64_t held;
     int64_t debt;
@@ -134,7 +139,9 @@ typedef struct MbrEntry {
     int64_t lot_no;
     int64_t points;
     int64_t balance_after;
-    const MbrLot *opens; /* the lot this entry opens, or NULL */
+    int64_t active_at; /* of an opening entry (lot_no = entry_no) */
+    int64_t expires_at;
+    MbrVerb origin;
 } MbrEntry;
 
 typedef struct MbrSplit {
@@ -172,6 +179,7 @@ typedef struct MbrPurchase {
     int64_t points;
     int64_t points_wanted;
     int64_t base_points;
+    int64_t balance;      /* after it, before what the same call finds dead */
     int64_t available_at; /* MBR_NEVER = no lot */
     int64_t expires_at;
     const MbrTier *tier_after;
@@ -193,10 +201,32 @@ typedef struct MbrJournal {
     const MbrPurchase *purchase; /* of an accrual */
 } MbrJournal;
 
+/* What a programme day of purchase is to gain. */
+typedef struct MbrActivity {
+    int day;
+    int purchases;
+    int64_t basis;
+    int64_t points;
+} MbrActivity;
+
+/* The member's tier becomes another one. */
+typedef struct MbrTierChange {
+    const MbrTier *tier;
+    int64_t since;
+    int64_t journal_no;
+    bool by_hand;
+    int64_t locked_until; /* MBR_NEVER = no lock */
+} MbrTierChange;
+
+/*
+ * One member's work: what was read of it, and what is to be written. A batch decides several purchases of a
+ * member on one of these, each seeing what the ones before it posted.
+ */
 typedef struct MbrWork {
     MbrMember member;
-    int64_t occurred_at;
+    int64_t occurred_at; /* of the purchase or posting at hand */
     int64_t posted_at;
+    int day; /* programme day of occurred_at */
     bool allow_debt;
     const MbrTier *tiers; /* by rank, rising */
     int ntiers;
@@ -211,11 +241,17 @@ typedef struct MbrWork {
     int nsplits;
     int max_splits;
 
-    const MbrTier *new_tier; /* the member's tier changes to this one, or NULL */
-    int64_t tier_journal_no; /* by this event */
-    bool tier_by_hand;
-    int64_t tier_locked_until; /* as read, or as given by hand; MBR_NEVER = no lock */
+    MbrActivity *activities; /* one a day */
+    int nactivities;
+    int max_activities;
+    MbrTierChange *tier_changes;
+    int ntier_changes;
+    int max_tier_changes;
+    int64_t tier_locked_until; /* MBR_NEVER = no lock */
+    int stored_tier_id;        /* as read */
+    int64_t stored_tier_since;
 
+    bool decided; /* of a batch: something is to be written */
     MbrRefusal refusal;
     int64_t available; /* with MBR_REFUSED_INSUFFICIENT: what could be taken */
 } MbrWork;

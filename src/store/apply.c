@@ -6,6 +6,8 @@
 #include "engine/ledger.h"
 #include "store/apply.h"
 #include "store/plan.h"
+#include "store/table.h"
+#include "util/money.h"
 #include "store/tier.h"
 #include "store/verb.h"
 #include "util/calendar.h"
@@ -67,53 +69,70 @@ insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
     else
         mbr_arg_int8(&args, journal->refers_to);
     add_purchase(&args, journal, load->config->digits);
-    (void)mbr_plan_run(session, MBR_PLAN_INSERT_JOURNAL, &args);
+    mbr_table_insert(mbr_table_open(session, MBR_TABLE_JOURNAL, true), &args);
 }
 
 static void
 insert_entry(MbrSession *session, const MbrWork *work, const MbrEntry *entry)
 {
+    bool opens = (entry->lot_no == entry->entry_no);
     MbrArgs args = MBR_NO_ARGS;
 
     mbr_arg_int8(&args, work->member.member_id);
+    mbr_arg_int2(&args, MBR_WALLET_POINTS);
     mbr_arg_int8(&args, entry->entry_no);
     mbr_arg_int8(&args, entry->journal_no);
     mbr_arg_int8(&args, entry->lot_no);
     mbr_arg_int8(&args, entry->points);
     mbr_arg_int8(&args, entry->balance_after);
-    mbr_arg_time(&args, entry->opens == NULL ? MBR_NEVER : entry->opens->active_at);
-    mbr_arg_time(&args, entry->opens == NULL ? MBR_NEVER : entry->opens->expires_at);
-    mbr_arg_text(&args, entry->opens == NULL ? NULL : mbr_verb_name(entry->opens->origin));
-    (void)mbr_plan_run(session, MBR_PLAN_INSERT_ENTRY, &args);
+    mbr_arg_time(&args, opens ? entry->active_at : MBR_NEVER);
+    mbr_arg_time(&args, opens ? entry->expires_at : MBR_NEVER);
+    mbr_arg_text(&args, opens ? mbr_verb_name(entry->origin) : NULL);
+    mbr_table_insert(mbr_table_open(session, MBR_TABLE_LEDGER_ENTRY, true), &args);
+}
+
+static void
+insert_lot(MbrTable *table, int64 member_id, const MbrLot *lot)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int2(&args, MBR_WALLET_POINTS);
+    mbr_arg_int8(&args, lot->lot_no);
+    mbr_arg_int8(&args, lot->journal_no);
+    mbr_arg_int8(&args, lot->granted);
+    mbr_arg_time(&args, lot->active_at);
+    mbr_arg_time(&args, lot->expires_at);
+    mbr_arg_text(&args, mbr_verb_name(lot->origin));
+    mbr_arg_int8(&args, lot->remaining);
+    mbr_arg_int8(&args, lot->held);
+    mbr_table_insert(table, &args);
 }
 
 /* A lot's row exists while something remains. */
 static void
 write_lot(MbrSession *session, const MbrWork *work, const MbrLot *lot)
 {
+    int64 member_id = work->member.member_id;
+    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS), Int64GetDatum(lot->lot_no)};
+    MbrTable *table;
     MbrArgs args = MBR_NO_ARGS;
-    MbrPlan plan;
 
-    mbr_arg_int8(&args, work->member.member_id);
-    mbr_arg_int8(&args, lot->lot_no);
-    if (lot->opened && lot->remaining > 0) {
-        plan = MBR_PLAN_INSERT_LOT;
-        mbr_arg_int8(&args, lot->journal_no);
-        mbr_arg_int8(&args, lot->granted);
-        mbr_arg_int8(&args, lot->remaining);
-        mbr_arg_time(&args, lot->active_at);
-        mbr_arg_time(&args, lot->expires_at);
-        mbr_arg_text(&args, mbr_verb_name(lot->origin));
-    } else if (lot->changed && !lot->opened && lot->remaining > 0) {
-        plan = MBR_PLAN_UPDATE_LOT;
-        mbr_arg_int8(&args, lot->remaining);
-        mbr_arg_int8(&args, lot->held);
-    } else if (lot->changed && !lot->opened) {
-        plan = MBR_PLAN_DELETE_LOT;
-    } else {
+    if (lot->opened ? lot->remaining == 0 : !lot->changed)
+        return;
+    table = mbr_table_open(session, MBR_TABLE_LOT, true);
+    if (lot->opened) {
+        insert_lot(table, member_id, lot);
         return;
     }
-    (void)mbr_plan_run(session, plan, &args);
+    if (!mbr_table_find(table, key))
+        elog(ERROR, "lot " INT64_FORMAT " of member " INT64_FORMAT " is gone", lot->lot_no, member_id);
+    mbr_arg_int8(&args, lot->remaining);
+    mbr_arg_int8(&args, lot->held);
+    if (lot->remaining > 0)
+        mbr_table_update(table, MBR_LOT_REMAINING, &args);
+    else
+        mbr_table_delete(table);
 }
 
 static void
@@ -133,33 +152,62 @@ insert_split(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
         mbr_arg_int8(&args, split->points);
     else
         mbr_arg_null(&args);
-    (void)mbr_plan_run(session, MBR_PLAN_INSERT_SPLIT, &args);
+    mbr_table_insert(mbr_table_open(session, MBR_TABLE_MERCHANT_SPLIT, true), &args);
 }
 
-/* The day of a purchase counts the purchase, and what it earned, also when that is approved later. */
+/* The column holds 18 digits. */
 static void
-add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrJournal *journal)
+check_day(const MbrWork *work, int64 basis)
 {
-    const MbrPurchase *purchase = journal->purchase;
+    if (basis > MBR_MAX_AMOUNT)
+        ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                        errmsg("purchases of member " INT64_FORMAT " on one day are out of range",
+                               work->member.member_id),
+                        errdetail("A day's basis has at most 18 digits, decimals included."),
+                        errhint("Check the amounts.")));
+}
+
+static void
+add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrActivity *activity)
+{
+    MbrTable *table = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, true);
+    Datum key[] = {Int64GetDatum(work->member.member_id), DateADTGetDatum(activity->day)};
+    MbrActivity sum = *activity;
+    int digits = load->config->digits;
+    bool found = mbr_table_find(table, key);
     MbrArgs args = MBR_NO_ARGS;
 
-    if (journal->verb != MBR_VERB_ACCRUAL && journal->verb != MBR_VERB_REVIEW)
-        return;
-    mbr_arg_int8(&args, work->member.member_id);
-    mbr_arg_date(&args, load->day);
-    mbr_arg_int4(&args, purchase == NULL ? 0 : 1);
-    mbr_arg_money(&args, purchase == NULL ? 0 : purchase->basis, load->config->digits);
-    mbr_arg_int8(&args, journal->points);
-    (void)mbr_plan_run(session, MBR_PLAN_ADD_ACTIVITY, &args);
+    if (found) {
+        bool isnull;
+
+        sum.purchases += DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull));
+        sum.basis +=
+            mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits);
+        check_day(work, sum.basis);
+        sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
+    } else {
+        mbr_arg_int8(&args, work->member.member_id);
+        mbr_arg_date(&args, activity->day);
+    }
+    mbr_arg_int4(&args, sum.purchases);
+    mbr_arg_money(&args, sum.basis, digits);
+    mbr_arg_int8(&args, sum.points);
+    if (found)
+        mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
+    else
+        mbr_table_insert(table, &args);
 }
 
 static void
 update_account(MbrSession *session, const MbrWork *work)
 {
     const MbrMember *member = &work->member;
+    MbrTable *table = mbr_table_open(session, MBR_TABLE_ACCOUNT, true);
+    Datum key[] = {Int64GetDatum(member->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int8(&args, member->member_id);
+    if (!mbr_table_find(table, key))
+        elog(ERROR, "account of member " INT64_FORMAT " is gone", member->member_id);
     mbr_arg_int8(&args, member->balance);
     mbr_arg_int8(&args, member->held);
     mbr_arg_int8(&args, member->debt);
@@ -167,23 +215,23 @@ update_account(MbrSession *session, const MbrWork *work)
     mbr_arg_int8(&args, member->next_entry_no);
     mbr_arg_time(&args, mbr_next_expiry(member));
     mbr_arg_time(&args, member->last_posted_at);
-    (void)mbr_plan_run(session, MBR_PLAN_UPDATE_ACCOUNT, &args);
+    mbr_table_update(table, MBR_ACCOUNT_BALANCE, &args);
 }
 
 void
 mbr_apply(MbrSession *session, const MbrLoad *load, MbrWork *work)
 {
-    for (int i = 0; i < work->njournals; i++) {
+    for (int i = 0; i < work->njournals; i++)
         insert_journal(session, load, work, &work->journals[i]);
-        add_activity(session, load, work, &work->journals[i]);
-    }
+    for (int i = 0; i < work->nactivities; i++)
+        add_activity(session, load, work, &work->activities[i]);
     for (int i = 0; i < work->nentries; i++)
         insert_entry(session, work, &work->entries[i]);
     for (int i = 0; i < work->member.nlots; i++)
         write_lot(session, work, &work->member.lots[i]);
     for (int i = 0; i < work->nsplits; i++)
         insert_split(session, load, work, &work->splits[i]);
-    if (work->new_tier != NULL)
-        mbr_tier_store(session, load, work);
+    for (int i = 0; i < work->ntier_changes; i++)
+        mbr_tier_store(session, load, work, &work->tier_changes[i]);
     update_account(session, work);
 }

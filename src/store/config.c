@@ -1,10 +1,9 @@
 /* config.c - reads and keeps the configuration. */
-#include "postgres.h"
+#include "compat.h"
 
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "store/config.h"
 #include "store/plan.h"
@@ -46,6 +45,7 @@ read_program(MbrSession *session, MbrConfig *config)
         ereport(ERROR,
                 (errcode(MBR_ERR_NO_PROGRAM), errmsg("the programme's row is missing"),
                  errdetail("Table membership.program is empty."), errhint("Restore the row from a backup.")));
+    config->program = session->program;
     config->version = mbr_col_int8(0, 1, 0);
     check_table_version(mbr_col_int4(0, 2, 0));
     zone = mbr_col_text(0, 3);
@@ -135,14 +135,13 @@ read_contracts(MbrSession *session, MbrConfig *config)
     }
 }
 
+/* The functions whose EXECUTE right makes a role an operator, or an application. */
 static void
-read_operators(MbrSession *session, MbrConfig *config)
+read_functions(MbrSession *session, MbrConfig *config)
 {
-    run(session, MBR_PLAN_OPERATORS);
-    config->noperators = (int)SPI_processed;
-    config->operators = palloc0(sizeof(char *) * Max(config->noperators, 1));
-    for (int i = 0; i < config->noperators; i++)
-        config->operators[i] = mbr_col_text(i, 1);
+    run(session, MBR_PLAN_FUNCTIONS);
+    config->operator_function = DatumGetObjectId(mbr_col_datum(0, 1));
+    config->application_function = DatumGetObjectId(mbr_col_datum(0, 2));
 }
 
 /*
@@ -167,7 +166,7 @@ reload(MbrSession *session)
     read_tiers(&reader, config);
     read_merchants(&reader, config);
     read_contracts(&reader, config);
-    read_operators(&reader, config);
+    read_functions(&reader, config);
     if (!session->read_only)
         PopActiveSnapshot();
     MemoryContextSwitchTo(saved);
@@ -179,10 +178,17 @@ reload(MbrSession *session)
     cached = config;
 }
 
+/* A programme made anew starts its versions anew, so the table itself is part of what the cache is of. */
+static bool
+is_current(const MbrSession *session)
+{
+    return cached != NULL && cached->program == session->program;
+}
+
 const MbrConfig *
 mbr_config_get(MbrSession *session)
 {
-    if (cached == NULL)
+    if (!is_current(session))
         reload(session);
     return cached;
 }
@@ -190,7 +196,7 @@ mbr_config_get(MbrSession *session)
 const MbrConfig *
 mbr_config_refresh(MbrSession *session, int64 version)
 {
-    if (cached == NULL || cached->version != version)
+    if (!is_current(session) || cached->version != version)
         reload(session);
     return cached;
 }
@@ -228,16 +234,20 @@ mbr_merchant_terms(const MbrMerchant *merchant, DateADT day)
     return terms;
 }
 
+static bool
+may_execute(Oid role, Oid function)
+{
+    return SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(function)) && mbr_may_execute(role, function);
+}
+
 bool
 mbr_is_operator(const MbrSession *session, const MbrConfig *config)
 {
-    if (has_privs_of_role(session->caller, session->owner)) /* true for superusers */
-        return true;
-    for (int i = 0; i < config->noperators; i++) {
-        Oid role = get_role_oid(config->operators[i], true);
+    return may_execute(session->caller, config->operator_function);
+}
 
-        if (OidIsValid(role) && has_privs_of_role(session->caller, role))
-            return true;
-    }
-    return false;
+bool
+mbr_may_accrue(const MbrSession *session, const MbrConfig *config)
+{
+    return may_execute(session->caller, config->application_function);
 }

@@ -41,6 +41,7 @@ typedef struct MbrMerchant {
 } MbrMerchant;
 
 typedef struct MbrConfig {
+    Oid program; /* the table it was read from */
     int64 version;
     pg_tz *zone;
     int digits;
@@ -57,8 +58,8 @@ typedef struct MbrConfig {
     MbrTier *tiers; /* by rank */
     int ntiers;
     HTAB *merchants;
-    char **operators;
-    int noperators;
+    Oid operator_function;
+    Oid application_function;
 } MbrConfig;
 
 /* The cache, read if there is none yet. What either returns stays readable to the transaction's end. */
@@ -72,7 +73,9 @@ extern const MbrConfig *mbr_config_current(MbrSession *session);
 extern const MbrMerchant *mbr_config_merchant(const MbrConfig *config, int merchant_id);
 /* The terms of a merchant on a programme day. */
 extern MbrTerms mbr_merchant_terms(const MbrMerchant *merchant, DateADT day);
-/* Whether the session's caller is an operator: granted by grant_access, the owner, or a superuser. */
+/* Whether the session's caller may do what operators may: adjust points. */
 extern bool mbr_is_operator(const MbrSession *session, const MbrConfig *config);
+/* Whether it may accrue points. */
+extern bool mbr_may_accrue(const MbrSession *session, const MbrConfig *config);
 
 #endif

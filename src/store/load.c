@@ -7,31 +7,45 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "utils/builtins.h"
 
 #include "engine/ledger.h"
 #include "store/load.h"
 #include "store/plan.h"
+#include "store/table.h"
 #include "store/verb.h"
 #include "util/calendar.h"
 #include "util/error.h"
 #include "util/money.h"
 
-static void
-no_member(int64 member_id)
+void
+mbr_raise_no_member(int64 member_id)
 {
     ereport(ERROR, (errcode(MBR_ERR_NO_MEMBER), errmsg("member " INT64_FORMAT " does not exist", member_id),
                     errdetail("No member was enrolled under this number."),
                     errhint("Look the member up with find_member(kind, value).")));
 }
 
-static void
-lock_member(MbrSession *session, int64 member_id)
+bool
+mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
 {
-    MbrArgs args = MBR_NO_ARGS;
+    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
+    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
 
-    mbr_arg_int8(&args, member_id);
-    if (mbr_plan_run(session, MBR_PLAN_LOCK, &args) == 0)
-        no_member(member_id);
+    memset(work, 0, sizeof(*work));
+    if (!(session->read_only ? mbr_table_find(account, key) : mbr_table_lock(account, key)))
+        return false;
+    work->member = (MbrMember){
+        .member_id = member_id,
+        .balance = mbr_table_get_int8(account, MBR_ACCOUNT_BALANCE, 0),
+        .held = mbr_table_get_int8(account, MBR_ACCOUNT_HELD, 0),
+        .debt = mbr_table_get_int8(account, MBR_ACCOUNT_DEBT, 0),
+        .next_journal_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_JOURNAL_NO, 0),
+        .next_entry_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_ENTRY_NO, 0),
+        .next_expiry = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER),
+        .last_posted_at = mbr_table_get_int8(account, MBR_ACCOUNT_LAST_POSTED_AT, 0),
+    };
+    return true;
 }
 
 static void
@@ -73,6 +87,7 @@ date_work(MbrSession *session, const MbrLoad *load, MbrWork *work)
         check_not_ahead(work->occurred_at, clock, load->config, "occurred_at");
         check_not_ahead(work->occurred_at, work->posted_at, load->config, "occurred_at");
     }
+    work->day = mbr_day_of(work->occurred_at, load->config->zone);
 }
 
 /* The days of the tier window: those after *after, up to *until. */
@@ -83,120 +98,210 @@ tier_window(const MbrConfig *config, int64 posted_at, int64 occurred_at, DateADT
     *after = mbr_add_months(*until, -config->window_months);
 }
 
-static void
-read_state(MbrSession *session, MbrLoad *load, MbrWork *work, DateADT after, DateADT until, int64 occurred_at)
+static int64
+read_config_version(MbrSession *session)
 {
+    MbrTable *program = mbr_table_open(session, MBR_TABLE_PROGRAM, false);
+    Datum key = Int16GetDatum(1);
+
+    return mbr_table_find(program, &key) ? mbr_table_get_int8(program, MBR_PROGRAM_CONFIG_VERSION, 0) : 0;
+}
+
+const MbrConfig *
+mbr_load_config(MbrSession *session)
+{
+    const MbrConfig *config;
+    int64 version;
+
+    mbr_tables_refresh(session); /* what lies behind the lock is read as it is now */
+    config = mbr_config_get(session);
+    while ((version = read_config_version(session)) != config->version) {
+        CHECK_FOR_INTERRUPTS();
+        config = mbr_config_refresh(session, version);
+        mbr_tables_refresh(session);
+    }
+    return config;
+}
+
+void
+mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work)
+{
+    MbrTable *table = mbr_table_open(session, MBR_TABLE_MEMBER, false);
     MbrMember *member = &work->member;
+    Datum key = Int64GetDatum(member->member_id);
+    bool isnull;
+
+    if (!mbr_table_find(table, &key))
+        mbr_raise_no_member(member->member_id);
+    member->status =
+        mbr_member_status_of(TextDatumGetCString(mbr_table_get(table, MBR_MEMBER_STATUS, &isnull)));
+    member->tier_id = DatumGetInt32(mbr_table_get(table, MBR_MEMBER_TIER_ID, &isnull));
+    member->tier_since = mbr_table_get_int8(table, MBR_MEMBER_TIER_SINCE, 0);
+    member->enrolled_at = mbr_table_get_int8(table, MBR_MEMBER_ENROLLED_AT, 0);
+    work->tier_locked_until = mbr_table_get_int8(table, MBR_MEMBER_TIER_LOCKED_UNTIL, MBR_NEVER);
+    work->stored_tier_id = member->tier_id;
+    work->stored_tier_since = member->tier_since;
+    work->allow_debt = config->allow_debt;
+    work->tiers = config->tiers;
+    work->ntiers = config->ntiers;
+}
+
+/* The tier at the posting's occurred_at: by the changes made here, the tier as stored, then the history. */
+static int
+tier_then(MbrSession *session, const MbrWork *work)
+{
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int8(&args, load->member_id);
-    mbr_arg_time(&args, occurred_at);
-    mbr_arg_date(&args, after);
-    mbr_arg_date(&args, until);
-    if (mbr_plan_run(session, MBR_PLAN_LOAD, &args) == 0)
-        no_member(load->member_id);
-    *member = (MbrMember){.member_id = load->member_id,
-                          .status = mbr_member_status_of(mbr_col_text(0, 2)),
-                          .tier_id = mbr_col_int4(0, 3, 0),
-                          .tier_since = mbr_col_int8(0, 4, 0),
-                          .balance = mbr_col_int8(0, 5, 0),
-                          .held = mbr_col_int8(0, 6, 0),
-                          .debt = mbr_col_int8(0, 7, 0),
-                          .next_journal_no = mbr_col_int8(0, 8, 0),
-                          .next_entry_no = mbr_col_int8(0, 9, 0),
-                          .next_expiry = mbr_col_int8(0, 10, MBR_NEVER),
-                          .last_posted_at = mbr_col_int8(0, 11, 0)};
-    load->tier_then = mbr_col_int4(0, 12, member->tier_id);
-    work->tier_locked_until = mbr_col_int8(0, 14, MBR_NEVER);
+    for (int i = work->ntier_changes - 1; i >= 0; i--)
+        if (work->occurred_at >= work->tier_changes[i].since)
+            return work->tier_changes[i].tier->tier_id;
+    if (work->occurred_at >= work->stored_tier_since)
+        return work->stored_tier_id;
+    mbr_arg_int8(&args, work->member.member_id);
+    mbr_arg_time(&args, work->occurred_at);
+    mbr_arg_bool(&args, work->occurred_at < work->member.enrolled_at);
+    return mbr_plan_run(session, MBR_PLAN_PAST_TIER, &args) == 0 ? work->stored_tier_id
+                                                                 : mbr_col_int4(0, 1, 0);
+}
+
+/* Spend is compared with thresholds, which are smaller: beyond them a sum need not be exact. */
+static int64
+add_basis(int64 sum, int64 basis)
+{
+    return Min(sum, MBR_MAX_AMOUNT) + Min(basis, MBR_MAX_AMOUNT);
+}
+
+/* Basis spend of the days after one, up to another: as stored, and as posted here. */
+static int64
+window_basis(MbrSession *session, const MbrLoad *load, const MbrWork *work, DateADT after, DateADT until)
+{
+    MbrTable *table = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, false);
+    Datum key = Int64GetDatum(work->member.member_id);
+    Datum above = DateADTGetDatum(after);
+    int64 sum = 0;
+
+    mbr_table_scan(table, &key, 1, &above);
+    while (mbr_table_next(table)) {
+        bool isnull;
+
+        if (DatumGetDateADT(mbr_table_get(table, MBR_ACTIVITY_DAY, &isnull)) > until)
+            break;
+        sum = add_basis(sum,
+                        mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
+                                         load->config->digits));
+    }
+    for (int i = 0; i < work->nactivities; i++)
+        if (work->activities[i].day > after && work->activities[i].day <= until)
+            sum = add_basis(sum, work->activities[i].basis);
+    return sum;
+}
+
+static MbrLot
+lot_of(MbrTable *table)
+{
+    bool isnull;
+
+    return (MbrLot){.lot_no = mbr_table_get_int8(table, MBR_LOT_NO, 0),
+                    .journal_no = mbr_table_get_int8(table, MBR_LOT_JOURNAL_NO, 0),
+                    .granted = mbr_table_get_int8(table, MBR_LOT_GRANTED, 0),
+                    .remaining = mbr_table_get_int8(table, MBR_LOT_REMAINING, 0),
+                    .held = mbr_table_get_int8(table, MBR_LOT_HELD, 0),
+                    .active_at = mbr_table_get_int8(table, MBR_LOT_ACTIVE_AT, 0),
+                    .expires_at = mbr_table_get_int8(table, MBR_LOT_EXPIRES_AT, MBR_NEVER),
+                    .origin =
+                        mbr_verb_of(TextDatumGetCString(mbr_table_get(table, MBR_LOT_ORIGIN, &isnull)))};
 }
 
 /*
- * Repeats the load until it agrees with what it was made by: the configuration's version, and the days of the
- * tier window, which hang on posted_at.
+ * Reads the open lots if the posting needs them and none were read yet; those opened here stay, behind them.
+ * There is room for one more array element per lot that the posting may open.
  */
 static void
-load_state(MbrSession *session, MbrLoad *load, MbrWork *work)
-{
-    int64 posted_at = load->at == MBR_NEVER ? GetCurrentTimestamp() : load->at;
-
-    load->config = mbr_config_get(session);
-    for (;;) {
-        int64 occurred_at = load->occurred_at == MBR_NEVER ? posted_at : load->occurred_at;
-        DateADT after, until, found_after, found_until;
-        int64 version;
-
-        CHECK_FOR_INTERRUPTS();
-        tier_window(load->config, posted_at, occurred_at, &after, &until);
-        read_state(session, load, work, after, until, occurred_at);
-        version = mbr_col_int8(0, 1, 0);
-        if (version != load->config->version) {
-            load->config = mbr_config_refresh(session, version);
-            continue;
-        }
-        load->window_basis = mbr_col_money(0, 13, load->config->digits);
-        date_work(session, load, work);
-        tier_window(load->config, work->posted_at, work->occurred_at, &found_after, &found_until);
-        load->day = mbr_day_of(work->occurred_at, load->config->zone);
-        load->in_window = load->day > found_after && load->day <= found_until;
-        if (found_until == until)
-            return;
-        posted_at = work->posted_at;
-    }
-}
-
-static void
-read_lots(MbrSession *session, MbrLoad *load, MbrWork *work)
+read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
 {
     MbrMember *member = &work->member;
-    MbrArgs args = MBR_NO_ARGS;
-    int n = 0;
+    Datum key[] = {Int64GetDatum(member->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+    int nopened = member->nlots;
+    MbrLot *opened = member->lots;
+    int room = nopened + load->new_lots;
+    MbrTable *table;
 
-    member->lots_loaded = load->all_lots || mbr_settle_needed(member, work->posted_at);
-    if (member->lots_loaded) {
-        mbr_arg_int8(&args, load->member_id);
-        n = (int)mbr_plan_run(session, MBR_PLAN_LOAD_LOTS, &args);
+    if (member->lots_loaded || !(load->all_lots || mbr_settle_needed(member, work->posted_at)))
+        return;
+    member->lots_loaded = true;
+    member->lots = palloc(sizeof(MbrLot) * Max(room, 1));
+    member->nlots = 0;
+    table = mbr_table_open(session, MBR_TABLE_LOT, false);
+    mbr_table_scan(table, key, 2, NULL);
+    while (mbr_table_next(table)) {
+        if (member->nlots + nopened + load->new_lots >= room) {
+            room = Max(2 * room, 16);
+            member->lots = repalloc_huge(member->lots, sizeof(MbrLot) * room);
+        }
+        member->lots[member->nlots++] = lot_of(table);
     }
-    member->max_lots = n + load->new_lots;
-    member->nlots = n;
-    member->lots = palloc0(sizeof(MbrLot) * Max(member->max_lots, 1));
-    for (int i = 0; i < n; i++)
-        member->lots[i] = (MbrLot){.lot_no = mbr_col_int8(i, 1, 0),
-                                   .journal_no = mbr_col_int8(i, 2, 0),
-                                   .granted = mbr_col_int8(i, 3, 0),
-                                   .remaining = mbr_col_int8(i, 4, 0),
-                                   .held = mbr_col_int8(i, 5, 0),
-                                   .active_at = mbr_col_int8(i, 6, 0),
-                                   .expires_at = mbr_col_int8(i, 7, MBR_NEVER),
-                                   .origin = mbr_verb_of(mbr_col_text(i, 8))};
+    if (nopened > 0)
+        memcpy(member->lots + member->nlots, opened, sizeof(MbrLot) * nopened);
+    member->nlots += nopened;
+    member->max_lots = room;
+}
+
+/* Makes an array hold at least that many elements. */
+static void *
+reserve(void *array, int *max, int needed, Size size)
+{
+    int room = Max(Max(needed, 2 * *max), 4);
+
+    if (needed <= *max)
+        return array;
+    *max = room;
+    return array == NULL ? palloc(size * room) : repalloc_huge(array, size * room);
 }
 
 /*
- * Room for what the engine may post: each lot can be opened, pay debt, be spent and expire once, and each of
- * the last three may be an event of its own.
+ * Room for what the engine may post: each open lot can pay debt, be spent and expire once, and each may be an
+ * event of its own; each new lot is opened besides.
  */
 static void
 make_room(const MbrLoad *load, MbrWork *work)
 {
-    int lots = work->member.max_lots;
+    MbrMember *member = &work->member;
+    int lots;
 
-    work->max_journals = 2 * lots + 2;
-    work->journals = palloc0(sizeof(MbrJournal) * work->max_journals);
-    work->max_entries = 6 * lots + 2;
-    work->entries = palloc0(sizeof(MbrEntry) * work->max_entries);
-    work->max_splits = load->new_splits;
-    work->splits = palloc0(sizeof(MbrSplit) * Max(work->max_splits, 1));
+    member->lots = reserve(member->lots, &member->max_lots, member->nlots + load->new_lots, sizeof(MbrLot));
+    lots = member->nlots + load->new_lots;
+    work->journals =
+        reserve(work->journals, &work->max_journals, work->njournals + 2 * lots + 2, sizeof(MbrJournal));
+    work->entries =
+        reserve(work->entries, &work->max_entries, work->nentries + 6 * lots + 2, sizeof(MbrEntry));
+    work->splits =
+        reserve(work->splits, &work->max_splits, work->nsplits + load->new_splits, sizeof(MbrSplit));
+    work->activities =
+        reserve(work->activities, &work->max_activities, work->nactivities + 1, sizeof(MbrActivity));
+    work->tier_changes =
+        reserve(work->tier_changes, &work->max_tier_changes, work->ntier_changes + 1, sizeof(MbrTierChange));
+}
+
+void
+mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work)
+{
+    DateADT after, until;
+
+    date_work(session, load, work);
+    load->tier_then = tier_then(session, work);
+    tier_window(load->config, work->posted_at, work->occurred_at, &after, &until);
+    load->in_window = work->day > after && work->day <= until;
+    load->window_basis = window_basis(session, load, work, after, until);
+    read_lots(session, load, work);
+    make_room(load, work);
 }
 
 void
 mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work)
 {
-    memset(work, 0, sizeof(*work));
-    if (load->lock)
-        lock_member(session, load->member_id);
-    load_state(session, load, work);
-    read_lots(session, load, work);
-    make_room(load, work);
-    work->allow_debt = load->config->allow_debt;
-    work->tiers = load->config->tiers;
-    work->ntiers = load->config->ntiers;
+    if (!mbr_load_account(session, load->member_id, work))
+        mbr_raise_no_member(load->member_id);
+    load->config = mbr_load_config(session);
+    mbr_load_member(session, load->config, work);
+    mbr_load_posting(session, load, work);
 }

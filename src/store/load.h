@@ -6,26 +6,36 @@
 #include "store/config.h"
 #include "store/session.h"
 
+/* What one posting asks for, and what it is judged by besides the member's state in work. */
 typedef struct MbrLoad {
-    /* asked for */
     int64 member_id;
     int64 at;          /* MBR_NEVER = the clock */
     int64 occurred_at; /* MBR_NEVER = at */
-    bool lock;         /* no for a preview */
     bool all_lots;     /* also when nothing is due */
-    int new_lots;      /* how many the verb may open */
+    int new_lots;      /* how many the posting may open */
     int new_splits;
 
-    /* found besides what is in work */
     const MbrConfig *config;
     int64 window_basis;
     bool in_window; /* occurred_at lies in the tier window */
     int tier_then;  /* tier at occurred_at */
-    DateADT day;    /* of occurred_at */
 } MbrLoad;
 
-/* Locks (if asked), loads and dates a verb; work is made ready for the engine. */
+/* Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. */
 extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
+
+/*
+ * The same in steps, for a batch: lock the members in the order of their numbers, then read the
+ * configuration, then each member, then for each posting what it is judged by. A posting sees what work
+ * already holds.
+ */
+extern bool
+mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work); /* false = no such member */
+extern const MbrConfig *mbr_load_config(MbrSession *session);
+extern void mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work);
+extern void mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work);
+
+extern void mbr_raise_no_member(int64 member_id);
 
 /* A posting time as asked for (MBR_NEVER = the clock): the past is for operators, the future has its bound.
  */

@@ -4,6 +4,7 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 
 #include "engine/work.h"
 #include "store/plan.h"
@@ -32,6 +33,12 @@ type_of(char letter)
             return JSONBOID;
         case 'B':
             return BOOLOID;
+        case 'U':
+            return UUIDOID;
+        case 'i':
+            return INT4ARRAYOID;
+        case 'l':
+            return INT8ARRAYOID;
         case 'A':
             return TEXTARRAYOID;
     }
@@ -67,6 +74,8 @@ mbr_plan_run(MbrSession *session, MbrPlan plan, MbrArgs *args)
     SPIPlanPtr ready = prepare(plan);
     int result;
 
+    if (SPI_tuptable != NULL) /* a batch runs many in one session */
+        SPI_freetuptable(SPI_tuptable);
     Assert(args->n == (int)strlen(mbr_statements[plan].types));
     result = SPI_execute_plan(ready, args->values, args->nulls, session->read_only, 0);
     MemoryContextSwitchTo(saved);
@@ -100,6 +109,12 @@ void
 mbr_arg_int4(MbrArgs *args, int32 value)
 {
     mbr_arg_datum(args, Int32GetDatum(value), false);
+}
+
+void
+mbr_arg_int2(MbrArgs *args, int16 value)
+{
+    mbr_arg_datum(args, Int16GetDatum(value), false);
 }
 
 void
@@ -164,6 +179,14 @@ mbr_col_datum(uint64 row, int col)
     return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, col, &isnull);
 }
 
+Datum
+mbr_col_copy(uint64 row, int col)
+{
+    Form_pg_attribute column = TupleDescAttr(SPI_tuptable->tupdesc, col - 1);
+
+    return datumCopy(mbr_col_datum(row, col), column->attbyval, column->attlen);
+}
+
 int64
 mbr_col_int8(uint64 row, int col, int64 if_null)
 {
@@ -199,5 +222,5 @@ mbr_col_money(uint64 row, int col, int digits)
 {
     if (mbr_col_null(row, col))
         return 0;
-    return mbr_money_parse(DatumGetNumeric(mbr_col_datum(row, col)), digits, "stored amount");
+    return mbr_money_stored(DatumGetNumeric(mbr_col_datum(row, col)), digits);
 }

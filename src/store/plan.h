@@ -22,17 +22,17 @@ typedef enum MbrPlan {
     MBR_PLAN_TIERS,
     MBR_PLAN_MERCHANTS,
     MBR_PLAN_CONTRACTS,
-    MBR_PLAN_OPERATORS,
+    MBR_PLAN_FUNCTIONS,
     MBR_PLAN_TOUCH_PROGRAM,
     MBR_PLAN_CONFIG_VERSION,
     MBR_PLAN_NEXT_CONFIG_VERSION,
-    /* lock and load */
-    MBR_PLAN_LOCK,
-    MBR_PLAN_LOAD,
-    MBR_PLAN_LOAD_LOTS,
+    /* load */
+    MBR_PLAN_PAST_TIER,
     /* claims */
     MBR_PLAN_CLAIM_RECEIPT,
     MBR_PLAN_FIND_RECEIPT,
+    MBR_PLAN_CLAIM_RECEIPTS,
+    MBR_PLAN_FIND_RECEIPTS,
     MBR_PLAN_CLAIM_RECEIPT_REF,
     MBR_PLAN_FIND_RECEIPT_REF,
     MBR_PLAN_CLAIM_KEY,
@@ -40,15 +40,7 @@ typedef enum MbrPlan {
     MBR_PLAN_LOAD_JOURNAL,
     MBR_PLAN_LOAD_LINES,
     /* apply */
-    MBR_PLAN_INSERT_JOURNAL,
     MBR_PLAN_INSERT_CONTEXT,
-    MBR_PLAN_INSERT_ENTRY,
-    MBR_PLAN_INSERT_LOT,
-    MBR_PLAN_UPDATE_LOT,
-    MBR_PLAN_DELETE_LOT,
-    MBR_PLAN_ADD_ACTIVITY,
-    MBR_PLAN_INSERT_SPLIT,
-    MBR_PLAN_UPDATE_ACCOUNT,
     MBR_PLAN_UPDATE_TIER,
     MBR_PLAN_CLOSE_TIER_HISTORY,
     MBR_PLAN_OPEN_TIER_HISTORY,
@@ -63,6 +55,11 @@ typedef enum MbrPlan {
     MBR_PLAN_UPDATE_MEMBER,
     MBR_PLAN_UPDATE_STATUS,
     MBR_PLAN_UPDATE_TAGS,
+    /* accrual errors */
+    MBR_PLAN_INSERT_ACCRUAL_ERROR,
+    MBR_PLAN_LOCK_ACCRUAL_ERRORS,
+    MBR_PLAN_DELETE_ACCRUAL_ERROR,
+    MBR_PLAN_UPDATE_ACCRUAL_ERROR,
     /* reading */
     MBR_PLAN_STATEMENT,
     MBR_PLAN_BALANCE_AT,
@@ -84,6 +81,7 @@ typedef struct MbrArgs {
 extern void mbr_arg_datum(MbrArgs *args, Datum value, bool isnull);
 extern void mbr_arg_int8(MbrArgs *args, int64 value);
 extern void mbr_arg_int4(MbrArgs *args, int32 value);
+extern void mbr_arg_int2(MbrArgs *args, int16 value);
 extern void mbr_arg_bool(MbrArgs *args, bool value);
 extern void mbr_arg_text(MbrArgs *args, const char *value); /* NULL = null */
 extern void mbr_arg_time(MbrArgs *args, TimestampTz value); /* MBR_NEVER = null */
@@ -99,6 +97,7 @@ extern uint64 mbr_plan_run(MbrSession *session, MbrPlan plan, MbrArgs *args);
 /* Columns of a row of SPI_tuptable, counted from 1. A null becomes the given value. */
 extern bool mbr_col_null(uint64 row, int col);
 extern Datum mbr_col_datum(uint64 row, int col);
+extern Datum mbr_col_copy(uint64 row, int col); /* in CurrentMemoryContext */
 extern int64 mbr_col_int8(uint64 row, int col, int64 if_null);
 extern int32 mbr_col_int4(uint64 row, int col, int32 if_null);
 extern bool mbr_col_bool(uint64 row, int col);

@@ -11,10 +11,11 @@
 #include "utils/syscache.h"
 
 #include "store/session.h"
+#include "store/table.h"
 #include "util/error.h"
 
 Oid
-mbr_program_owner(void)
+mbr_program_owner(Oid *program)
 {
     Oid schema = get_namespace_oid("membership", true);
     Oid table = OidIsValid(schema) ? get_relname_relid("program", schema) : InvalidOid;
@@ -28,6 +29,7 @@ mbr_program_owner(void)
                         errhint("Run SELECT membership.create_program(name, time_zone).")));
     owner = ((Form_pg_class)GETSTRUCT(tuple))->relowner;
     ReleaseSysCache(tuple);
+    *program = table;
     if (superuser_arg(owner))
         ereport(ERROR,
                 (errcode(MBR_ERR_OWNER_SUPERUSER), errmsg("the programme's tables are owned by a superuser"),
@@ -40,9 +42,10 @@ mbr_program_owner(void)
 void
 mbr_enter(MbrSession *session, bool read_only)
 {
-    session->owner = mbr_program_owner();
+    session->owner = mbr_program_owner(&session->program);
     session->read_only = read_only;
     session->context = CurrentMemoryContext;
+    session->tables = NULL;
     GetUserIdAndSecContext(&session->caller, &session->saved_security_context);
     SetUserIdAndSecContext(session->owner, session->saved_security_context | SECURITY_LOCAL_USERID_CHANGE);
     session->guc_level = NewGUCNestLevel();
@@ -56,6 +59,7 @@ mbr_enter(MbrSession *session, bool read_only)
 void
 mbr_leave(MbrSession *session)
 {
+    mbr_tables_close(session);
     if (SPI_finish() != SPI_OK_FINISH)
         elog(ERROR, "could not leave SPI");
     AtEOXact_GUC(true, session->guc_level);

@@ -10,11 +10,15 @@
 
 #include "postgres.h"
 
+typedef struct MbrTables MbrTables; /* table.c */
+
 typedef struct MbrSession {
     Oid caller; /* who called, before the switch */
     Oid owner;
+    Oid program;           /* the programme's table: another one after it was dropped and made again */
     bool read_only;        /* statements use the caller's snapshot and write nothing */
     MemoryContext context; /* the caller's memory: outlives mbr_leave() */
+    MbrTables *tables;     /* open ones, NULL = none */
     int guc_level;
     int saved_security_context;
 } MbrSession;
@@ -23,6 +27,6 @@ extern void mbr_enter(MbrSession *session, bool read_only);
 extern void mbr_leave(MbrSession *session);
 
 /* The role that owns the programme's tables; refuses a missing programme and a superuser. */
-extern Oid mbr_program_owner(void);
+extern Oid mbr_program_owner(Oid *program);
 
 #endif

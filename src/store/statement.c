@@ -28,8 +28,10 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT merchant_id, lower(valid_during), upper(valid_during), collects = 'mall', "
         "commission_rate, issue_price FROM membership.contract ORDER BY merchant_id, contract_id",
         ""},
-    [MBR_PLAN_OPERATORS] = {
-        "SELECT role_name FROM membership.access_grant WHERE kind = 'operator'",
+    [MBR_PLAN_FUNCTIONS] = {
+        "SELECT (SELECT oid FROM pg_proc WHERE pronamespace = n.oid AND proname = 'adjust_points'), "
+        "(SELECT oid FROM pg_proc WHERE pronamespace = n.oid AND proname = 'accrue_points') "
+        "FROM pg_namespace n WHERE nspname = 'membership'",
         ""},
     /* the row's own trigger numbers the version */
     [MBR_PLAN_TOUCH_PROGRAM] = {
@@ -41,27 +43,12 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_NEXT_CONFIG_VERSION] = {
         "SELECT nextval('membership.config_version_seq')",
         ""},
-    /* lock and load */
-    /* only locks: what it returns would be stale after a wait */
-    [MBR_PLAN_LOCK] = {
-        "SELECT 1 FROM membership.account WHERE member_id = $1 AND wallet_id = 1 FOR NO KEY UPDATE",
-        "L"},
-    [MBR_PLAN_LOAD] = {
-        "SELECT p.config_version, m.status, m.tier_id, m.tier_since, a.balance, a.held, a.debt, "
-        "a.next_journal_no, a.next_entry_no, a.next_expiry, a.last_posted_at, "
-        "CASE WHEN $2 < m.enrolled_at THEN (SELECT h.tier_id FROM membership.tier_history h "
-        "WHERE h.member_id = $1 AND h.history_no = 1) WHEN $2 < m.tier_since THEN (SELECT h.tier_id "
-        "FROM membership.tier_history h "
-        "WHERE h.member_id = $1 AND h.during @> $2) END, (SELECT sum(d.basis) "
-        "FROM membership.activity_day d "
-        "WHERE d.member_id = $1 AND d.day > $3 AND d.day <= $4), m.tier_locked_until "
-        "FROM membership.account a JOIN membership.member m USING (member_id) CROSS "
-        "JOIN membership.program p WHERE a.member_id = $1 AND a.wallet_id = 1",
-        "LZDD"},
-    [MBR_PLAN_LOAD_LOTS] = {
-        "SELECT lot_no, journal_no, granted, remaining, held, active_at, expires_at, origin "
-        "FROM membership.lot WHERE member_id = $1 AND wallet_id = 1 ORDER BY lot_no",
-        "L"},
+    /* load */
+    /* before enrolment it is the tier of enrolment */
+    [MBR_PLAN_PAST_TIER] = {
+        "SELECT tier_id FROM membership.tier_history "
+        "WHERE member_id = $1 AND CASE WHEN $3 THEN history_no = 1 ELSE during @> $2 END",
+        "LZB"},
     /* claims */
     [MBR_PLAN_CLAIM_RECEIPT] = {
         "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
@@ -71,6 +58,17 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT member_id, journal_no, payload_hash FROM membership.receipt "
         "WHERE merchant_id = $1 AND order_ref = $2",
         "IT"},
+    /* in the order of the key, so that two batches with the same receipts wait in one direction */
+    [MBR_PLAN_CLAIM_RECEIPTS] = {
+        "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
+        "SELECT * FROM unnest($1, $2, $3, $4, $5) r ORDER BY 1, 2 "
+        "ON CONFLICT (merchant_id, order_ref) DO NOTHING",
+        "iAlll"},
+    [MBR_PLAN_FIND_RECEIPTS] = {
+        "SELECT k.n, r.member_id, r.journal_no, r.payload_hash "
+        "FROM unnest($1, $2) WITH ORDINALITY k (merchant_id, order_ref, n) "
+        "JOIN membership.receipt r ON r.merchant_id = k.merchant_id AND r.order_ref = k.order_ref",
+        "iA"},
     [MBR_PLAN_CLAIM_RECEIPT_REF] = {
         "INSERT INTO membership.receipt_ref (kind, value, merchant_id, order_ref) "
         "VALUES ($1, $2, $3, $4) ON CONFLICT (kind, value) DO NOTHING",
@@ -102,50 +100,10 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WHERE member_id = $1 AND journal_no = $2 AND status = 'review' AND lines IS NULL ORDER BY 1",
         "LL"},
     /* apply */
-    [MBR_PLAN_INSERT_JOURNAL] = {
-        "INSERT INTO membership.journal (member_id, journal_no, verb, occurred_at, posted_at, day, "
-        "actor, login, points, balance, last_entry_no, reason, refers_to, merchant_id, order_ref, "
-        "channel, amount, basis, merchant_collected, status, reason_code, points_wanted, base_points, "
-        "available_at, expires_at, base_rate, rounding, tier_id, tier_multiplier, tier_after, "
-        "tier_changed, lines) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-        "$19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)",
-        "LLTZZDTTLLLTLITTNNNTTLLZZNTINIBJ"},
     [MBR_PLAN_INSERT_CONTEXT] = {
         "INSERT INTO membership.journal_context (member_id, journal_no, attributes) "
         "VALUES ($1, $2, $3)",
         "LLJ"},
-    [MBR_PLAN_INSERT_ENTRY] = {
-        "INSERT INTO membership.ledger_entry (member_id, wallet_id, entry_no, journal_no, lot_no, "
-        "points, balance_after, active_at, expires_at, origin) "
-        "VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        "LLLLLLZZT"},
-    [MBR_PLAN_INSERT_LOT] = {
-        "INSERT INTO membership.lot (member_id, wallet_id, lot_no, journal_no, granted, remaining, "
-        "active_at, expires_at, origin) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)",
-        "LLLLLZZT"},
-    [MBR_PLAN_UPDATE_LOT] = {
-        "UPDATE membership.lot SET remaining = $3, held = $4 "
-        "WHERE member_id = $1 AND wallet_id = 1 AND lot_no = $2",
-        "LLLL"},
-    [MBR_PLAN_DELETE_LOT] = {
-        "DELETE FROM membership.lot WHERE member_id = $1 AND wallet_id = 1 AND lot_no = $2",
-        "LL"},
-    [MBR_PLAN_ADD_ACTIVITY] = {
-        "INSERT INTO membership.activity_day AS d (member_id, day, purchases, basis, points_earned) "
-        "VALUES ($1, $2, $3, $4, $5) "
-        "ON CONFLICT (member_id, day) DO UPDATE SET purchases = d.purchases + EXCLUDED.purchases, "
-        "basis = d.basis + EXCLUDED.basis, points_earned = d.points_earned + EXCLUDED.points_earned",
-        "LDINL"},
-    [MBR_PLAN_INSERT_SPLIT] = {
-        "INSERT INTO membership.merchant_split (member_id, journal_no, split_no, merchant_id, kind, "
-        "payer_party_id, payee_party_id, amount, points) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        "LLIITIINL"},
-    [MBR_PLAN_UPDATE_ACCOUNT] = {
-        "UPDATE membership.account SET balance = $2, held = $3, debt = $4, next_journal_no = $5, "
-        "next_entry_no = $6, next_expiry = $7, last_posted_at = $8 "
-        "WHERE member_id = $1 AND wallet_id = 1",
-        "LLLLLLZZ"},
     [MBR_PLAN_UPDATE_TIER] = {
         "UPDATE membership.member SET tier_id = $2, tier_since = $3, tier_expires_at = $4, "
         "tier_locked_until = $5 WHERE member_id = $1",
@@ -196,25 +154,50 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "UPDATE membership.member SET tags = ARRAY(SELECT DISTINCT t FROM unnest($2) t ORDER BY t) "
         "WHERE member_id = $1",
         "LA"},
+    /* accrual errors */
+    [MBR_PLAN_INSERT_ACCRUAL_ERROR] = {
+        "INSERT INTO membership.accrual_error (source, purchase, sqlstate, message) "
+        "VALUES ($1, $2::jsonb, $3, $4)",
+        "TTTT"},
+    [MBR_PLAN_LOCK_ACCRUAL_ERRORS] = {
+        "SELECT e.error_id, p.* FROM (SELECT * FROM membership.accrual_error "
+        "ORDER BY recorded_at, error_id LIMIT 10000 FOR UPDATE SKIP LOCKED) e, "
+        "jsonb_populate_record(NULL::membership.purchase, e.purchase) p",
+        ""},
+    [MBR_PLAN_DELETE_ACCRUAL_ERROR] = {
+        "DELETE FROM membership.accrual_error WHERE error_id = $1",
+        "U"},
+    [MBR_PLAN_UPDATE_ACCRUAL_ERROR] = {
+        "UPDATE membership.accrual_error SET sqlstate = $2, message = $3, attempts = attempts + 1 "
+        "WHERE error_id = $1",
+        "UTT"},
     /* reading */
+    /* a page holds $3 entries and the events after each of them; with entry 1 come the events before it */
     [MBR_PLAN_STATEMENT] = {
         "WITH page AS (SELECT entry_no FROM membership.ledger_entry "
-        "WHERE member_id = $1 AND wallet_id = 1 AND entry_no < $2 "
-        "ORDER BY entry_no DESC LIMIT $3), bound AS (SELECT "
-        "CASE WHEN count(*) < $3 THEN 0 ELSE min(entry_no) END AS lowest "
-        "FROM page) SELECT journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, "
-        "order_ref, amount, reason, occurred_at, posted_at FROM membership.member_statement s, bound "
-        "WHERE s.member_id = $1 AND coalesce(s.entry_no, s.last_entry_no) BETWEEN bound.lowest AND $2 "
-        "- 1 ORDER BY s.journal_no DESC, s.entry_no DESC",
+        "WHERE member_id = $1 AND wallet_id = 1 AND entry_no < $2 ORDER BY entry_no DESC LIMIT $3), "
+        "bound AS (SELECT CASE WHEN min(entry_no) > 1 THEN min(entry_no) "
+        "WHEN min(entry_no) = 1 OR $2 = 9223372036854775807 THEN 0 END AS lowest FROM page) "
+        "SELECT journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, "
+        "amount, reason, occurred_at, posted_at FROM membership.member_statement s, bound "
+        "WHERE s.member_id = $1 AND coalesce(s.entry_no, s.last_entry_no) BETWEEN bound.lowest AND $2 - 1 "
+        "ORDER BY s.journal_no DESC, s.entry_no DESC",
         "LLI"},
+    /* what a dead lot paid of a debt before it died counts, posted or not: as the reading views have it */
     [MBR_PLAN_BALANCE_AT] = {
-        "WITH known AS (SELECT e.lot_no, e.entry_no, e.points FROM membership.ledger_entry e "
+        "WITH known AS (SELECT e.lot_no, e.points FROM membership.ledger_entry e "
         "JOIN membership.journal j USING (member_id, journal_no) "
         "WHERE e.member_id = $1 AND e.wallet_id = 1 AND j.occurred_at <= $2 AND j.posted_at <= $3), "
-        "dead AS (SELECT greatest(sum(k.points), 0) AS points FROM known k "
-        "JOIN membership.ledger_entry o ON o.member_id = $1 AND o.wallet_id = 1 AND o.entry_no = "
-        "k.lot_no WHERE o.expires_at <= $2 GROUP BY k.lot_no) SELECT (coalesce((SELECT sum(points) "
-        "FROM known), 0) - coalesce((SELECT sum(points) FROM dead), 0))::bigint "
+        "lot AS (SELECT k.lot_no, greatest(sum(k.points), 0) AS remaining, o.active_at, "
+        "coalesce(o.expires_at, 'infinity') AS expires_at FROM known k "
+        "JOIN membership.ledger_entry o ON o.member_id = $1 AND o.wallet_id = 1 AND o.entry_no = k.lot_no "
+        "GROUP BY k.lot_no, o.active_at, o.expires_at), "
+        "debt AS (SELECT greatest(-coalesce(sum(points), 0), 0) AS points FROM known WHERE lot_no = 0), "
+        "payer AS (SELECT lot_no, least(remaining, greatest(0, debt.points - (sum(remaining) "
+        "OVER (ORDER BY active_at, expires_at, lot_no) - remaining))) AS pays FROM lot, debt "
+        "WHERE active_at <= $2 AND active_at < expires_at) "
+        "SELECT (coalesce((SELECT sum(points) FROM known), 0) - coalesce((SELECT sum(remaining - coalesce(pays, 0)) "
+        "FROM lot LEFT JOIN payer USING (lot_no) WHERE expires_at <= $2), 0))::bigint "
         "FROM membership.account WHERE member_id = $1 AND wallet_id = 1",
         "LZZ"},
     [MBR_PLAN_VERIFY] = {

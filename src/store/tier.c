@@ -31,20 +31,20 @@ mbr_tier_history_open(MbrSession *session, int64 member_id, int tier_id, int64 s
 }
 
 void
-mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrTierChange *change)
 {
     MbrArgs args = MBR_NO_ARGS;
     MbrArgs close = MBR_NO_ARGS;
 
     mbr_arg_int8(&args, work->member.member_id);
-    mbr_arg_int4(&args, work->new_tier->tier_id);
-    mbr_arg_time(&args, work->posted_at);
-    mbr_arg_time(&args, mbr_tier_end(load->config, work->new_tier, work->posted_at));
-    mbr_arg_time(&args, work->tier_locked_until);
+    mbr_arg_int4(&args, change->tier->tier_id);
+    mbr_arg_time(&args, change->since);
+    mbr_arg_time(&args, mbr_tier_end(load->config, change->tier, change->since));
+    mbr_arg_time(&args, change->locked_until);
     (void)mbr_plan_run(session, MBR_PLAN_UPDATE_TIER, &args);
     mbr_arg_int8(&close, work->member.member_id);
-    mbr_arg_time(&close, work->posted_at);
+    mbr_arg_time(&close, change->since);
     (void)mbr_plan_run(session, MBR_PLAN_CLOSE_TIER_HISTORY, &close);
-    mbr_tier_history_open(session, work->member.member_id, work->new_tier->tier_id, work->posted_at,
-                          work->tier_by_hand ? "manual" : "upgrade", work->tier_journal_no);
+    mbr_tier_history_open(session, work->member.member_id, change->tier->tier_id, change->since,
+                          change->by_hand ? "manual" : "upgrade", change->journal_no);
 }

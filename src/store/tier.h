@@ -4,8 +4,9 @@
 
 #include "store/load.h"
 
-/* Writes work->new_tier: the member's tier from posted_at on, its end by the tier's validity, its history. */
-extern void mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work);
+/* Writes a change: the member's tier from then on, its end by the tier's validity, its history. */
+extern void
+mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrTierChange *change);
 
 /* The first instant after a tier's validity when it begins at a moment; MBR_NEVER = without end. */
 extern int64 mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since);

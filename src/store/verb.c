@@ -8,6 +8,7 @@ static const char *const verbs[] = {
     [MBR_VERB_ACCRUAL] = "accrual",
     [MBR_VERB_REVIEW] = "review",
     [MBR_VERB_GRANT] = "grant",
+    [MBR_VERB_OPENING] = "opening",
     [MBR_VERB_ADJUSTMENT] = "adjustment",
     [MBR_VERB_EXPIRY] = "expiry",
     [MBR_VERB_DEBT_PAYMENT] = "debt_payment",
@@ -17,10 +18,8 @@ static const char *const verbs[] = {
 };
 
 static const char *const accrual_statuses[] = {
-    [MBR_ACCRUAL_POSTED] = "posted",
-    [MBR_ACCRUAL_PENDING] = "pending",
-    [MBR_ACCRUAL_REVIEW] = "review",
-    [MBR_ACCRUAL_REJECTED] = "rejected",
+    [MBR_ACCRUAL_POSTED] = "posted",     [MBR_ACCRUAL_PENDING] = "pending",   [MBR_ACCRUAL_REVIEW] = "review",
+    [MBR_ACCRUAL_REJECTED] = "rejected", [MBR_ACCRUAL_IMPORTED] = "imported",
 };
 
 static const char *const member_statuses[] = {

@@ -46,3 +46,21 @@ mbr_add_months(DateADT day, int months)
     last = day_tab[isleap(year)][month - 1];
     return date2j(year, month, Min(mday, last)) - POSTGRES_EPOCH_JDATE;
 }
+
+TimestampTz
+mbr_local_time(Timestamp local, pg_tz *zone)
+{
+    struct pg_tm tm;
+    TimestampTz moment;
+    fsec_t fsec;
+    int tz;
+
+    if (TIMESTAMP_NOT_FINITE(local))
+        return local; /* the reader of the argument refuses it by name */
+    if (timestamp2tm(local, NULL, &tm, &fsec, NULL, NULL) != 0)
+        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+    tz = DetermineTimeZoneOffset(&tm, zone);
+    if (tm2timestamp(&tm, fsec, &tz, &moment) != 0)
+        ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
+    return moment;
+}

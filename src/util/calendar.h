@@ -15,6 +15,8 @@ extern DateADT mbr_day_of(TimestampTz moment, pg_tz *zone);
  * twice the later one: as timestamp AT TIME ZONE reads it.
  */
 extern TimestampTz mbr_day_start(DateADT day, pg_tz *zone);
+/* The moment of a local wall-clock time; gaps and repeated hours as above. */
+extern TimestampTz mbr_local_time(Timestamp local, pg_tz *zone);
 /* The same day some months later or earlier, clamped to the end of the month. */
 extern DateADT mbr_add_months(DateADT day, int months);
 

@@ -6,6 +6,7 @@
 #include "catalog/pg_collation.h"
 #include "utils/formatting.h"
 
+#include "util/clip.h"
 #include "util/identity.h"
 
 #define MAX_VALUE 200
@@ -76,7 +77,7 @@ check_kind(const char *kind)
     if (length < 1 || length > 30 || !islower((unsigned char)kind[0]) ||
         (int)strspn(kind, "abcdefghijklmnopqrstuvwxyz0123456789_") != length)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("identity_kind \"%.60s\" is not valid", kind),
+                        errmsg("identity_kind \"%s\" is not valid", mbr_clip(kind)),
                         errdetail("A kind is 1 to 30 of a-z, 0-9 and _, beginning with a letter."),
                         errhint("Use kinds such as phone, email, card or wechat.")));
 }

@@ -8,7 +8,8 @@
 
 #include "util/money.h"
 
-#define MAX_MONEY_DIGITS 16 /* an order's products stay within 128 bits; tables hold 18 */
+#define MAX_GIVEN_DIGITS 16  /* an order's products stay within 128 bits */
+#define MAX_STORED_DIGITS 18 /* as numeric(18) in the tables */
 
 int64
 mbr_pow10(int digits)
@@ -27,8 +28,8 @@ refuse(const char *what, const char *text, const char *detail)
                     errdetail("%s", detail), errhint("Pass a finite number.")));
 }
 
-int64
-mbr_money_parse(Numeric value, int digits, const char *what)
+static int64
+parse(Numeric value, int digits, int max_digits, const char *what)
 {
     char *text = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value)));
     const char *p = text;
@@ -56,10 +57,10 @@ mbr_money_parse(Numeric value, int digits, const char *what)
         }
         if (significant > 0 || *p != '0')
             significant++;
-        if (significant > MAX_MONEY_DIGITS)
+        if (significant > max_digits)
             ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
                             errmsg("%s is out of range: %.60s", what, text),
-                            errdetail("At most %d digits, decimals included, are allowed.", MAX_MONEY_DIGITS),
+                            errdetail("At most %d digits, decimals included, are allowed.", max_digits),
                             errhint("Check the unit of the value.")));
         result = result * 10 + (*p - '0');
         if (decimals >= 0)
@@ -68,15 +69,27 @@ mbr_money_parse(Numeric value, int digits, const char *what)
     for (int i = decimals < 0 ? 0 : decimals; i < digits; i++) {
         if (significant > 0)
             significant++;
-        if (significant > MAX_MONEY_DIGITS)
+        if (significant > max_digits)
             ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
                             errmsg("%s is out of range: %.60s", what, text),
-                            errdetail("At most %d digits, decimals included, are allowed.", MAX_MONEY_DIGITS),
+                            errdetail("At most %d digits, decimals included, are allowed.", max_digits),
                             errhint("Check the unit of the value.")));
         result *= 10;
     }
     pfree(text);
     return negative ? -result : result;
+}
+
+int64
+mbr_money_parse(Numeric value, int digits, const char *what)
+{
+    return parse(value, digits, MAX_GIVEN_DIGITS, what);
+}
+
+int64
+mbr_money_stored(Numeric value, int digits)
+{
+    return parse(value, digits, MAX_STORED_DIGITS, "stored amount");
 }
 
 Numeric

@@ -11,6 +11,8 @@
  * before the point less the decimals, naming the argument.
  */
 extern int64 mbr_money_parse(Numeric value, int digits, const char *what);
+/* The same of a value from a table: up to 18 digits. */
+extern int64 mbr_money_stored(Numeric value, int digits);
 /* The other way; exact. */
 extern Numeric mbr_money_numeric(int64 value, int digits);
 /* As text with exactly that many decimals, palloc'd. */

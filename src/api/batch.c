@@ -1,0 +1,479 @@
+/*
+ * batch.c - accrue_batch, and the batch that accrue_from and accrue_trigger share.
+ *
+ * The members of a batch are locked in the order of their numbers and read once; the rows are decided in the
+ * order given, in memory, each seeing those before it; everything is then written in one subtransaction. If
+ * that fails on data or a constraint, the rows are posted one by one, each in its own subtransaction.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/tuplestore.h"
+#include "utils/typcache.h"
+
+#include "api/accrue.h"
+#include "api/args.h"
+#include "api/batch.h"
+#include "api/contain.h"
+#include "engine/ledger.h"
+#include "store/apply.h"
+#include "store/plan.h"
+#include "store/table.h"
+#include "util/error.h"
+#include "util/money.h"
+
+PG_FUNCTION_INFO_V1(membership_accrue_batch);
+
+#define MAX_BATCH 10000
+
+/* A receipt, or one of its other names, taken by an earlier row of the batch. */
+typedef struct Claim {
+    char name[MBR_MAX_WORD + MBR_MAX_REF + 2]; /* hash key */
+    MbrBatchRow *row;
+} Claim;
+
+typedef struct Batch {
+    MbrSession *session;
+    const MbrConfig *config;
+    MbrBatchRow *rows;
+    int n;
+    MbrWork *works; /* by member_id */
+    int nworks;
+    HTAB *claims;
+    MbrBatchRow *at; /* the row being decided or posted */
+} Batch;
+
+typedef struct Reading {
+    MbrBatchRow *row;
+    const MbrColumnMap *map;
+    const MbrConfig *config;
+    const Datum *columns;
+    const bool *nulls;
+} Reading;
+
+/* A row is read as the argument list of a call, by the code that reads those. */
+static void
+read_row(void *argument)
+{
+    Reading *reading = argument;
+    LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
+    Datum values[MBR_PURCHASE_ARGS];
+    bool nulls[MBR_PURCHASE_ARGS];
+
+    if (reading->map != NULL) {
+        mbr_convert_row(reading->map, reading->config, reading->columns, reading->nulls, values, nulls);
+    } else {
+        memcpy(values, reading->columns, sizeof(values));
+        memcpy(nulls, reading->nulls, sizeof(nulls));
+    }
+    InitFunctionCallInfoData(*arguments, NULL, MBR_PURCHASE_ARGS, InvalidOid, NULL, NULL);
+    for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
+        arguments->args[i].value = values[i];
+        arguments->args[i].isnull = nulls[i];
+    }
+    if (arguments->args[5].isnull) {
+        arguments->args[5].value = CStringGetTextDatum("pos");
+        arguments->args[5].isnull = false;
+    }
+    mbr_purchase_read(arguments, &reading->row->args);
+    reading->row->hash = mbr_purchase_hash(&reading->row->args);
+}
+
+void
+mbr_batch_read(MbrBatchRow *row, const MbrColumnMap *map, const MbrConfig *config, const Datum *columns,
+               const bool *nulls)
+{
+    Reading reading = {row, map, config, columns, nulls};
+
+    memset(row, 0, sizeof(*row));
+    row->error = mbr_contain(NULL, MBR_CONTAIN_NO_TABLES, read_row, &reading);
+}
+
+/* ------------------------------------------------------------------ lock and load */
+
+static int
+compare_members(const void *a, const void *b)
+{
+    int64 left = ((const MbrWork *)a)->member.member_id;
+    int64 right = ((const MbrWork *)b)->member.member_id;
+
+    return left < right ? -1 : left > right;
+}
+
+/* The distinct members of the good rows, each locked; those that do not exist drop out. */
+static void
+lock_members(Batch *batch)
+{
+    MbrWork *works = palloc0(sizeof(MbrWork) * Max(batch->n, 1));
+    int n = 0;
+    int kept = 0;
+
+    for (int i = 0; i < batch->n; i++)
+        if (batch->rows[i].error == NULL)
+            works[n++].member.member_id = batch->rows[i].args.member_id;
+    qsort(works, n, sizeof(MbrWork), compare_members);
+    for (int i = 0; i < n; i++) {
+        int64 member_id = works[i].member.member_id;
+
+        if (kept > 0 && works[kept - 1].member.member_id == member_id)
+            continue;
+        if (mbr_load_account(batch->session, member_id, &works[kept]))
+            kept++;
+    }
+    batch->works = works;
+    batch->nworks = kept;
+}
+
+static void
+load_members(Batch *batch)
+{
+    batch->config = mbr_load_config(batch->session);
+    for (int i = 0; i < batch->nworks; i++)
+        mbr_load_member(batch->session, batch->config, &batch->works[i]);
+    for (int i = 0; i < batch->n; i++) {
+        MbrWork key = {.member.member_id = batch->rows[i].args.member_id};
+
+        batch->rows[i].work = bsearch(&key, batch->works, batch->nworks, sizeof(MbrWork), compare_members);
+    }
+}
+
+static Datum
+array_of(Datum *values, int n, Oid type)
+{
+    int16 length = type == INT4OID ? 4 : type == INT8OID ? 8 : -1;
+    char align = type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
+
+    return PointerGetDatum(construct_array(values, n, type, length, type != TEXTOID, align));
+}
+
+/* Which receipts there were before the batch, in one statement. */
+static void
+find_receipts(Batch *batch)
+{
+    Datum *merchants = palloc(sizeof(Datum) * Max(batch->n, 1));
+    Datum *refs = palloc(sizeof(Datum) * Max(batch->n, 1));
+    MbrBatchRow **asked = palloc(sizeof(MbrBatchRow *) * Max(batch->n, 1));
+    MbrArgs args = MBR_NO_ARGS;
+    int n = 0;
+    uint64 found;
+
+    for (int i = 0; i < batch->n; i++) {
+        MbrBatchRow *row = &batch->rows[i];
+
+        if (row->error != NULL)
+            continue;
+        merchants[n] = Int32GetDatum(row->args.merchant_id);
+        refs[n] = CStringGetTextDatum(row->args.order_ref);
+        asked[n++] = row;
+    }
+    mbr_arg_datum(&args, array_of(merchants, n, INT4OID), false);
+    mbr_arg_datum(&args, array_of(refs, n, TEXTOID), false);
+    found = mbr_plan_run(batch->session, MBR_PLAN_FIND_RECEIPTS, &args);
+    for (uint64 i = 0; i < found; i++) {
+        MbrBatchRow *row = asked[mbr_col_int8(i, 1, 1) - 1];
+
+        row->taken = true;
+        row->receipt = (MbrReceipt){.member_id = mbr_col_int8(i, 2, 0),
+                                    .journal_no = mbr_col_int8(i, 3, 0),
+                                    .payload_hash = mbr_col_int8(i, 4, 0),
+                                    .merchant_id = row->args.merchant_id};
+    }
+}
+
+/* ------------------------------------------------------------------ decide */
+
+/* Finds or makes the claim on a name; kinds of names cannot begin with a digit. */
+static Claim *
+claim_of(Batch *batch, const char *kind, const char *name, HASHACTION action, bool *found)
+{
+    Claim key;
+
+    memset(&key, 0, sizeof(key));
+    snprintf(key.name, sizeof(key.name), "%s\n%s", kind, name);
+    return hash_search(batch->claims, key.name, action, found);
+}
+
+static Claim *
+claim_of_receipt(Batch *batch, const MbrPurchaseArgs *args, HASHACTION action, bool *found)
+{
+    char merchant[16];
+
+    snprintf(merchant, sizeof(merchant), "#%d", args->merchant_id);
+    return claim_of(batch, merchant, args->order_ref, action, found);
+}
+
+/* The earlier row of the batch that has one of the row's external refs, or NULL. */
+static MbrBatchRow *
+earlier_by_ref(Batch *batch, const MbrBatchRow *row)
+{
+    for (int i = 0; i < row->args.nrefs; i++) {
+        Claim *claim = claim_of(batch, row->args.refs[i].kind, row->args.refs[i].value, HASH_FIND, NULL);
+
+        if (claim != NULL)
+            return claim->row;
+    }
+    return NULL;
+}
+
+static void
+repeat_earlier(const MbrBatchRow *earlier, MbrBatchRow *row, bool by_ref, int digits)
+{
+    if (earlier->args.member_id != row->args.member_id)
+        mbr_accrue_raise_other_member(row->args.order_ref);
+    if (!by_ref && earlier->hash != row->hash)
+        mbr_raise_other_content("order_ref", row->args.order_ref);
+    if (by_ref && (earlier->args.merchant_id != row->args.merchant_id ||
+                   earlier->result.purchase.amount != mbr_money_parse(row->args.amount, digits, "amount")))
+        mbr_raise_other_content("external_refs of order_ref", row->args.order_ref);
+    row->result = earlier->result;
+    row->result.duplicate = true;
+}
+
+/* Whether the row is a receipt known before it, in the order in which a single call looks. */
+static bool
+is_repeated(Batch *batch, MbrBatchRow *row)
+{
+    const MbrConfig *config = batch->config;
+    Claim *own = claim_of_receipt(batch, &row->args, HASH_FIND, NULL);
+    MbrBatchRow *earlier;
+    MbrReceipt receipt;
+
+    if (row->taken) {
+        mbr_accrue_first_result(batch->session, config, &row->args, row->hash, &row->receipt, false,
+                                &row->result);
+        return true;
+    }
+    if (own != NULL) {
+        repeat_earlier(own->row, row, false, config->digits);
+        return true;
+    }
+    if (mbr_find_receipt_by_ref(batch->session, row->args.refs, row->args.nrefs, row->args.merchant_id,
+                                row->args.order_ref, &receipt)) {
+        mbr_accrue_first_result(batch->session, config, &row->args, row->hash, &receipt, true, &row->result);
+        return true;
+    }
+    earlier = earlier_by_ref(batch, row);
+    if (earlier != NULL)
+        repeat_earlier(earlier, row, true, config->digits);
+    return earlier != NULL;
+}
+
+static void
+claim(Batch *batch, MbrBatchRow *row)
+{
+    bool found;
+
+    claim_of_receipt(batch, &row->args, HASH_ENTER, &found)->row = row;
+    for (int i = 0; i < row->args.nrefs; i++)
+        claim_of(batch, row->args.refs[i].kind, row->args.refs[i].value, HASH_ENTER, &found)->row = row;
+}
+
+static void
+decide_row(void *argument)
+{
+    Batch *batch = argument;
+    MbrBatchRow *row = batch->at;
+    MbrLoad load = mbr_accrue_load(&row->args);
+
+    if (row->work == NULL)
+        mbr_raise_no_member(row->args.member_id);
+    load.config = batch->config;
+    mbr_load_posting(batch->session, &load, row->work);
+    if (is_repeated(batch, row))
+        return;
+    mbr_settle(row->work);
+    row->result.journal_no = row->work->member.next_journal_no;
+    mbr_accrue_decide(&row->args, &load, row->work, &row->result.purchase);
+    row->result.balance = row->result.purchase.balance;
+    row->decided = true;
+    claim(batch, row);
+}
+
+static void
+decide_rows(Batch *batch)
+{
+    HASHCTL control = {.keysize = sizeof(((Claim *)NULL)->name),
+                       .entrysize = sizeof(Claim),
+                       .hcxt = batch->session->context};
+
+    batch->claims = hash_create("receipts of the batch", Max(batch->n, 16), &control,
+                                HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    for (int i = 0; i < batch->n; i++) {
+        CHECK_FOR_INTERRUPTS();
+        batch->at = &batch->rows[i];
+        if (batch->at->error != NULL)
+            continue;
+        batch->at->error = mbr_contain(batch->session, MBR_CONTAIN_READ, decide_row, batch);
+    }
+}
+
+/* ------------------------------------------------------------------ write */
+
+/* Claims the decided rows' receipts; a missing one was taken by somebody else since they were looked up. */
+static void
+claim_receipts(Batch *batch)
+{
+    Datum *columns[5];
+    MbrArgs args = MBR_NO_ARGS;
+    int n = 0;
+
+    for (int c = 0; c < 5; c++)
+        columns[c] = palloc(sizeof(Datum) * Max(batch->n, 1));
+    for (int i = 0; i < batch->n; i++) {
+        const MbrBatchRow *row = &batch->rows[i];
+
+        if (!row->decided)
+            continue;
+        columns[0][n] = Int32GetDatum(row->args.merchant_id);
+        columns[1][n] = CStringGetTextDatum(row->args.order_ref);
+        columns[2][n] = Int64GetDatum(row->args.member_id);
+        columns[3][n] = Int64GetDatum(row->result.journal_no);
+        columns[4][n++] = Int64GetDatum(row->hash);
+    }
+    mbr_arg_datum(&args, array_of(columns[0], n, INT4OID), false);
+    mbr_arg_datum(&args, array_of(columns[1], n, TEXTOID), false);
+    for (int c = 2; c < 5; c++)
+        mbr_arg_datum(&args, array_of(columns[c], n, INT8OID), false);
+    if (mbr_plan_run(batch->session, MBR_PLAN_CLAIM_RECEIPTS, &args) != (uint64)n)
+        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                        errmsg("a receipt was claimed by another transaction meanwhile")));
+}
+
+static void
+write_rows(void *argument)
+{
+    Batch *batch = argument;
+    MbrLoad load = {.config = batch->config};
+
+    claim_receipts(batch);
+    for (int i = 0; i < batch->n; i++) {
+        const MbrBatchRow *row = &batch->rows[i];
+
+        if (!row->decided)
+            continue;
+        row->work->decided = true;
+        if (!mbr_claim_receipt_refs(batch->session, row->args.refs, row->args.nrefs, row->args.merchant_id,
+                                    row->args.order_ref))
+            mbr_accrue_raise_other_member(row->args.order_ref);
+        mbr_accrue_write_context(batch->session, &row->args, row->result.journal_no);
+    }
+    for (int i = 0; i < batch->nworks; i++) {
+        CHECK_FOR_INTERRUPTS();
+        if (batch->works[i].decided)
+            mbr_apply(batch->session, &load, &batch->works[i]);
+    }
+}
+
+static void
+post_row(void *argument)
+{
+    Batch *batch = argument;
+
+    mbr_accrue_one(batch->session, &batch->at->args, &batch->at->result, &batch->config);
+}
+
+/* Rows that failed when decided fail for themselves; the others are tried again, each alone. */
+static void
+post_one_by_one(Batch *batch)
+{
+    for (int i = 0; i < batch->n; i++) {
+        CHECK_FOR_INTERRUPTS();
+        batch->at = &batch->rows[i];
+        if (batch->at->error != NULL)
+            continue;
+        batch->at->error = mbr_contain(batch->session, MBR_CONTAIN_WRITE, post_row, batch);
+    }
+}
+
+const MbrConfig *
+mbr_batch_run(MbrSession *session, MbrBatchRow *rows, int n)
+{
+    Batch batch = {.session = session, .rows = rows, .n = n};
+
+    mbr_tables_prepare(session);
+    lock_members(&batch);
+    load_members(&batch);
+    find_receipts(&batch);
+    mbr_tables_rest(session);
+    decide_rows(&batch);
+    mbr_tables_close(session);
+    if (mbr_contain(session, MBR_CONTAIN_WRITE, write_rows, &batch) != NULL)
+        post_one_by_one(&batch);
+    return batch.config;
+}
+
+void
+mbr_batch_columns(const MbrConfig *config, int64 row_no, const MbrBatchRow *row, Datum *values, bool *nulls)
+{
+    memset(nulls, true, sizeof(bool) * MBR_BATCH_COLUMNS);
+    values[0] = Int64GetDatum(row_no);
+    nulls[0] = false;
+    if (row->error == NULL) {
+        mbr_accrual_columns(config, &row->result, values + 1, nulls + 1);
+        return;
+    }
+    values[MBR_ACCRUAL_COLUMNS + 1] = CStringGetTextDatum(unpack_sql_state(row->error->sqlerrcode));
+    values[MBR_ACCRUAL_COLUMNS + 2] = CStringGetTextDatum(row->error->message);
+    nulls[MBR_ACCRUAL_COLUMNS + 1] = nulls[MBR_ACCRUAL_COLUMNS + 2] = false;
+}
+
+/* ------------------------------------------------------------------ accrue_batch */
+
+static void
+read_element(MbrBatchRow *row, Datum element, bool isnull)
+{
+    LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
+    Datum values[MBR_PURCHASE_ARGS];
+    bool nulls[MBR_PURCHASE_ARGS];
+
+    mbr_row_arguments(arguments, MBR_PURCHASE_ARGS, element, isnull);
+    for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
+        values[i] = arguments->args[i].value;
+        nulls[i] = arguments->args[i].isnull;
+    }
+    mbr_batch_read(row, NULL, NULL, values, nulls);
+}
+
+Datum
+membership_accrue_batch(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    const MbrConfig *config;
+    MbrBatchRow *rows;
+    ArrayType *array;
+    MbrSession session;
+    Datum *elements;
+    bool *nulls;
+    int n;
+
+    mbr_require(fcinfo, 0, "purchases");
+    array = PG_GETARG_ARRAYTYPE_P(0);
+    deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE, &elements, &nulls, &n);
+    if (n > MAX_BATCH)
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("too many purchases in one batch: %d", n),
+                 errdetail("At most %d are allowed.", MAX_BATCH),
+                 errhint("Split them, or use CALL accrue_from(query).")));
+    InitMaterializedSRF(fcinfo, 0);
+    rows = palloc(sizeof(MbrBatchRow) * Max(n, 1));
+    for (int i = 0; i < n; i++)
+        read_element(&rows[i], elements[i], nulls[i]);
+    mbr_enter(&session, false);
+    config = mbr_batch_run(&session, rows, n);
+    mbr_leave(&session);
+    for (int i = 0; i < n; i++) {
+        Datum values[MBR_BATCH_COLUMNS];
+        bool isnull[MBR_BATCH_COLUMNS];
+
+        mbr_batch_columns(config, i + 1, &rows[i], values, isnull);
+        tuplestore_putvalues(result->setResult, result->setDesc, values, isnull);
+    }
+    return (Datum)0;
+}

@@ -1,0 +1,72 @@
+/* contain.c - subtransactions around single rows. */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "api/contain.h"
+#include "store/table.h"
+#include "util/error.h"
+
+static bool
+belongs_to_a_row(int sqlstate)
+{
+    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
+        case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
+        case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
+        case MAKE_SQLSTATE('5', '4', '0', '0', '0'):
+        case MAKE_SQLSTATE('0', 'A', '0', '0', '0'):
+        case MAKE_SQLSTATE('P', '0', '0', '0', '0'):
+            return true;
+        case MAKE_SQLSTATE('M', 'B', '0', '0', '0'):
+            return sqlstate != MBR_ERR_INTERNAL;
+    }
+    return false;
+}
+
+static void
+end_session_part(MbrSession *session, MbrContainMode mode)
+{
+    if (mode == MBR_CONTAIN_READ)
+        mbr_tables_rest(session);
+    else if (mode == MBR_CONTAIN_WRITE)
+        mbr_tables_close(session);
+}
+
+ErrorData *
+mbr_contain(MbrSession *session, MbrContainMode mode, void (*run)(void *), void *argument)
+{
+    MemoryContext context = CurrentMemoryContext;
+    ResourceOwner owner = CurrentResourceOwner;
+    ErrorData *volatile error = NULL;
+
+    BeginInternalSubTransaction(NULL);
+    MemoryContextSwitchTo(context);
+    PG_TRY();
+    {
+        run(argument);
+        end_session_part(session, mode);
+        ReleaseCurrentSubTransaction();
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        error = CopyErrorData();
+        FlushErrorState();
+        if (!belongs_to_a_row(error->sqlerrcode)) {
+            RollbackAndReleaseCurrentSubTransaction(); /* it is ours, and must not be met by the abort above
+                                                        */
+            ReThrowError(error);
+        }
+        if (mode == MBR_CONTAIN_READ)
+            mbr_tables_rest(session);
+        else if (mode == MBR_CONTAIN_WRITE)
+            mbr_tables_forget(session);
+        RollbackAndReleaseCurrentSubTransaction();
+    }
+    PG_END_TRY();
+    MemoryContextSwitchTo(context);
+    CurrentResourceOwner = owner;
+    return error;
+}
