@@ -26,12 +26,12 @@ COMMENT ON PROCEDURE membership.accrue_from IS
 CREATE FUNCTION membership.accrue_trigger() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'membership_accrue_trigger';
 COMMENT ON FUNCTION membership.accrue_trigger IS
-'Trigger function for an application''s own order table, AFTER INSERT, for each row, or for each statement with REFERENCING NEW TABLE. Arguments are pairs argument_of_accrue_points=column, as ''member_id=buyer_id''; member_id, merchant_id, amount and order_ref are needed. A row without member is skipped. on_error=raise (default) makes the INSERT fail with a purchase that cannot be posted, on_error=log keeps the sale and records it in accrual_error. The role that inserts needs kind application or operator (42501).';
+'Trigger function for an application''s own order table, AFTER INSERT, for each row, or for each statement with REFERENCING NEW TABLE. Arguments are pairs argument_of_accrue_points=column, as ''member_id=buyer_id''; member_id, merchant_id, amount and order_ref are needed. A row without member is skipped. on_error=raise (default) makes the INSERT fail with a purchase that cannot be posted, on_error=log keeps the sale and records it in accrual_error. Errors, of the INSERT: 42501 the role that inserts is no application or operator, 39P01 unfit trigger, 42703, 42804 unfit column, and with on_error=raise those of accrue_points.';
 
 CREATE FUNCTION membership.retry_accrual_errors(OUT posted bigint, OUT failed bigint)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_retry_accrual_errors';
 COMMENT ON FUNCTION membership.retry_accrual_errors IS
-'Tries the purchases of accrual_error again, at most 10,000, oldest first, leaving out those another retry has locked. Posted ones are removed, the others keep their newest error. Operators.';
+'Tries the purchases of accrual_error again, at most 10,000, oldest first, leaving out those another retry has locked. Posted ones are removed, the others keep their newest error. Operators. Errors: MB001 no programme.';
 
 CREATE FUNCTION membership.preview_accrual(
     member_id bigint, merchant_id integer, amount numeric, order_ref text DEFAULT NULL,

@@ -153,6 +153,7 @@ membership_replace_identity(PG_FUNCTION_ARGS)
     char *new_value = mbr_get_text(fcinfo, 3, "new_value", MBR_MAX_REF);
     char *reason = mbr_get_text(fcinfo, 4, "reason", MBR_MAX_NOTE);
     MbrSession session;
+    int64 owner;
     MbrLoad load;
     MbrWork work;
 
@@ -164,6 +165,8 @@ membership_replace_identity(PG_FUNCTION_ARGS)
         bool had_old = has_identity(&session, kind, old_value, member_id);
         bool claimed = claim_identity(&session, kind, new_value, member_id);
 
+        if (claimed && !had_old && find_identity(&session, kind, old_value, &owner))
+            raise_taken(kind);
         if (claimed && !had_old)
             ereport(ERROR,
                     (errcode(MBR_ERR_NO_IDENTITY),

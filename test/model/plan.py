@@ -254,10 +254,12 @@ class Plan:
         return operation
 
     def _spoil(self, operation):
+        """One thing wrong; merchant 1 is always open."""
+        amount = operation['amount']
+        operation.update(merchant_id=1, lines=None)
         operation.update(self.pick((
             {'amount': None}, {'amount': Decimal(-1)}, {'amount': Decimal('0.12345')}, {'merchant_id': 99},
-            {'tenders': [{'kind': 'cash', 'amount': operation['amount'] + 1}]},
-            {'lines': [{'amount': operation['amount'] + 1}]})))
+            {'tenders': [{'kind': 'cash', 'amount': amount + 1}]}, {'lines': [{'amount': amount + 1}]})))
 
     def _grant(self):
         expires_at = None

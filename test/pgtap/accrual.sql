@@ -204,7 +204,7 @@ SELECT is(array_agg(ROW(kind, amount)::text ORDER BY kind), '{"(commission,5.00)
 SELECT throws_ok(format('SELECT membership.review_accrual(public.m(''lea''), %s)', args), code, NULL, format('%s: review %s', code, args))
   FROM (VALUES ('3, ''maybe'', ''x''', '22023'), ('3, NULL, ''x''', '22004'), ('3, ''approve'', NULL', '22004'), ('3, ''approve'', ''''', '22023'),
                ('2, ''approve'', ''x''', 'MB005'), ('1, ''approve'', ''x''', 'MB005'), ('99, ''reject'', ''x''', 'MB005'), ('NULL, ''reject'', ''x''', '22004')) a (args, code);
-SELECT throws_ok($$SELECT membership.review_accrual(999, 3, 'approve', 'x')$$, 'MB005', NULL, 'nobody has no purchase under review');
+SELECT throws_ok($$SELECT membership.review_accrual(999, 3, 'approve', 'x')$$, 'MB002', NULL, 'nobody has no purchase under review');
 SELECT lives_ok($$SELECT membership.review_accrual(m('lea'), 3, 'reject', 'no receipt shown')$$, 'a review is rejected');
 SELECT is(ROW(verb, refers_to, points, reason, reason_code, day, occurred_at)::text, '(review,3,0,"no receipt shown",rejected,2024-05-01,"2024-05-01 15:59:59+00")',
           'with an event of 0 points') FROM journal WHERE member_id = m('lea') AND verb = 'review';

@@ -104,7 +104,7 @@ SELECT is_empty($$
     $$, 'every constraint was given a name, beginning with its table''s');
 SELECT is_empty($$
     SELECT signature FROM routine
-     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|create|enroll|find|grant|preview|remove|replace|review|revoke|set|update|upgrade)_[a-z])'
+     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|create|enroll|find|grant|import|preview|remove|replace|retry|review|revoke|set|update|upgrade)_[a-z])'
        AND proname NOT IN ('balance_at', 'statement', 'verify')
     $$, 'functions are named verb_noun; private ones begin with _');
 SELECT is_empty($$
@@ -121,7 +121,7 @@ SELECT is_empty($$
 SELECT is_empty($$
     SELECT signature FROM routine
      WHERE proname !~ '^_' AND proname NOT IN ('verify')
-       AND obj_description(oid, 'pg_proc') !~ 'Errors(:| as)'
+       AND obj_description(oid, 'pg_proc') !~ 'Errors(:| as|,)'
     $$, 'the comment of a public function names its errors');
 
 -- rights
