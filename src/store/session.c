@@ -6,6 +6,7 @@
 #include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "tcop/utility.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -44,6 +45,10 @@ mbr_enter(MbrSession *session, bool read_only)
 {
     session->owner = mbr_program_owner(&session->program);
     session->read_only = read_only;
+    if (!read_only) { /* rows are written without a statement that would ask */
+        PreventCommandIfReadOnly("a posting");
+        PreventCommandIfParallelMode("a posting");
+    }
     session->context = CurrentMemoryContext;
     session->tables = NULL;
     GetUserIdAndSecContext(&session->caller, &session->saved_security_context);

@@ -178,19 +178,16 @@ class Member:
                 for entry in by_event.get(event['journal_no'], [None])]
 
     def statement_page(self, before, max_rows):
-        """Newest first: so many entries below a number, and the events without entries between them."""
-        top = len(self.entries) + 1 if before is None else before
-        lowest = max(min(top, len(self.entries) + 1) - max_rows, 1)
-        full = min(top, len(self.entries) + 1) - lowest == max_rows
-        page = []
-        for event, entry in reversed(self.statement_lines()):
-            if entry:
-                shown = lowest <= entry['entry_no'] < top
-            else:
-                shown = event['last_entry_no'] < top and (event['last_entry_no'] >= lowest or not full)
-            if shown:
-                page.append((event, entry))
-        return page
+        """Newest first: so many entries below a number, with the events without entries right above each; the
+        page of the first entry also has what came before it."""
+        top = len(self.entries) + 1
+        if before is not None:
+            top = min(top, before)
+        if before == 1:
+            return []
+        lowest = max(top - max_rows, 1)
+        return [(event, entry) for event, entry in reversed(self.statement_lines())
+                if lowest <= (entry['entry_no'] if entry else event['last_entry_no'] or 1) < max(top, 2)]
 
 
 # --- the programme -----------------------------------------------------------------------------------------------

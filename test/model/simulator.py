@@ -215,8 +215,6 @@ class Simulation:
             if not numbers:
                 break
             before = min(numbers)
-            if len(numbers) < max_rows:
-                break
         if member:
             same('statement pages', lines, [self.statement_row(*line) for line in reversed(member.statement_lines())])
 
