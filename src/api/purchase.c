@@ -150,7 +150,9 @@ prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrW
     if (sum != purchase->amount)
         refuse_amount(psprintf("amount %s is not the sum of its lines",
                                mbr_money_text(purchase->amount, load->config->digits)),
-                      psprintf("The lines add up to %s.", mbr_money_text(sum, load->config->digits)));
+                      sum == MBR_MAX_AMOUNT
+                          ? "The lines add up to more than any amount."
+                          : psprintf("The lines add up to %s.", mbr_money_text(sum, load->config->digits)));
 }
 
 /* Only cash exists as a tender yet; what is left out of it is cash too, so it need not be given. */
@@ -229,7 +231,7 @@ refuse_value(const char *what, const char *key, const char *expected)
 {
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" of %s must be %s", key, what, expected),
-             errdetail("It has another kind of value, or none."),
+             errdetail("It is missing, or has another value."),
              errhint("Correct \"%s\", or leave it out where it is optional.", key)));
 }
 

@@ -6,6 +6,7 @@ Fractions.
 """
 import copy
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fractions import Fraction
@@ -157,18 +158,6 @@ class Member:
                 return tier_id
         return self.history[0][0]
 
-    def balance_at(self, at, known_at):
-        """Entries of events with both times reached, less what they leave in lots dead at that moment."""
-        expires = {e['entry_no']: e['expires_at'] for e in self.entries if e['lot_no'] == e['entry_no']}
-        total = 0
-        for entry in self.entries:
-            event = self.event(entry['journal_no'])
-            if event['occurred_at'] <= at and (known_at is None or event['posted_at'] <= known_at):
-                end = expires.get(entry['lot_no'])
-                if end is None or end > at:
-                    total += entry['points']
-        return total
-
     def statement_lines(self):
         """Every entry, and every event without one, oldest first."""
         by_event = {}
@@ -287,11 +276,10 @@ class Programme:
         member = self.member(member_id).copy()
         require(member.status != 'closed', 'MB102')
         old_key, new_key = self._identity_key(kind, old), self._identity_key(kind, new)
-        if old_key == new_key:
-            return
-        has_old, has_new = self._has_identity(member, old_key), self._has_identity(member, new_key)
-        if has_new and not has_old:
-            return                 # done before
+        if self.identities.get(new_key) == member_id and (
+                old_key == new_key or self.identities.get(old_key) != member_id):
+            return                 # done before, whoever has the old one now
+        has_old, _ = self._has_identity(member, old_key), self._has_identity(member, new_key)
         require(has_old, 'MB007')
         del self.identities[old_key]
         self.identities[new_key] = member_id
@@ -361,16 +349,17 @@ class Programme:
         member.last_posted_at = posted_at
         return event
 
-    def _move(self, member, event, lot_no, points, lot=None):
+    def _move(self, member, event, lot_no, points, opens=(None, None, None)):
+        """One entry; without a lot number it opens a lot that bears its own."""
         entry_no = len(member.entries) + 1
-        before = event['balance']
         event['points'] += points
-        event['balance'] = before + points
+        event['balance'] += points
         event['last_entry_no'] = entry_no
-        member.entries.append({
-            'entry_no': entry_no, 'journal_no': event['journal_no'], 'lot_no': lot_no, 'points': points,
-            'balance_after': before + points, 'active_at': lot and lot.active_at,
-            'expires_at': lot and lot.expires_at, 'origin': lot and lot.origin})
+        entry = dict(zip(('active_at', 'expires_at', 'origin'), opens), entry_no=entry_no,
+                     journal_no=event['journal_no'], lot_no=entry_no if lot_no is None else lot_no, points=points,
+                     balance_after=event['balance'])
+        member.entries.append(entry)
+        return entry
 
     def _take(self, member, event, lot, points):
         lot.remaining -= points
@@ -385,14 +374,17 @@ class Programme:
         self._move(member, event, 0, paid)
 
     def _credit(self, member, event, points, active_at, expires_at):
-        posted_at = event['posted_at']
-        number = len(member.entries) + 1
-        lot = Lot(number, event['journal_no'], points, points, active_at, expires_at, event['verb'],
-                  expires_at is not None and expires_at <= max(active_at, posted_at))
+        opening = self._move(member, event, None, points, (active_at, expires_at, event['verb']))
+        lot = self._new_lot(opening, event, points)
         member.lots.append(lot)
-        self._move(member, event, number, points, lot)
-        if member.debt and lot.spendable_at(posted_at):
+        if member.debt and lot.spendable_at(event['posted_at']):
             self._pay_debt(member, event, lot)
+
+    @staticmethod
+    def _new_lot(opening, event, remaining):
+        active_at, expires_at = opening['active_at'], opening['expires_at']
+        return Lot(opening['lot_no'], event['journal_no'], opening['points'], remaining, active_at, expires_at,
+                   opening['origin'], expires_at is not None and expires_at <= max(active_at, event['posted_at']))
 
     def _settle(self, member, until):
         """Debt payments by lots that became active and deaths of lots, in the order of their times."""
@@ -682,6 +674,24 @@ class Programme:
         member = self.members[member_id].copy()
         self._settle(member, max(now, member.last_posted_at))
         return member
+
+    def balance_at(self, member_id, at, known_at):
+        """By two clocks: what the events known then left, settled up to that moment."""
+        member = self.member(member_id)
+        known = {event['journal_no'] for event in member.journal
+                 if event['occurred_at'] <= at and (known_at is None or event['posted_at'] <= known_at)}
+        left = Counter()
+        for entry in member.entries:
+            if entry['journal_no'] in known:
+                left[entry['lot_no']] += entry['points']
+        past = Member(member_id, member.enrolled_at, member.tier_id)
+        past.debt = -left.pop(0, 0)
+        for lot_no, remaining in left.items():
+            opening = member.entries[lot_no - 1]
+            if remaining:
+                past.lots.append(self._new_lot(opening, member.event(opening['journal_no']), remaining))
+        self._settle(past, at)
+        return past.balance
 
     def balance_row(self, member_id, now):
         member = self.settled(member_id, now)

@@ -200,7 +200,7 @@ class Simulation:
 
     def do_balance_at(self, member_id, at, known_at):
         answer = self.ask('balance_at', member_id=member_id, at=at, known_at=known_at or 'infinity')
-        self.expect('balance_at', answer, lambda: (self.model.member(member_id).balance_at(at, known_at),))
+        self.expect('balance_at', answer, lambda: (self.model.balance_at(member_id, at, known_at),))
 
     def do_statement(self, member_id, max_rows):
         """All pages; together they are the statement, each line once."""
