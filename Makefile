@@ -13,7 +13,6 @@ PROGRAM_TABLES = $(addprefix sql/program/, 10-config.sql 20-member.sql 30-ledger
 PROGRAM_ALWAYS = $(addprefix sql/program/, 40-view.sql 50-violation.sql 60-guard.sql)
 
 DATA_built = membership--$(EXTVERSION).sql
-EXTRA_CLEAN = build
 
 # `make installcheck` runs these on a server that is running; results/ and regression.diffs land here.
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
@@ -32,6 +31,9 @@ lint:
 	@test/lint
 quickstart:
 	@test/quickstart/start
+bench:
+	test/bench/run
+
 quickstart-stop:
 	@test/quickstart/stop
 else

@@ -63,7 +63,8 @@ typedef enum MbrPlan {
     /* reading */
     MBR_PLAN_STATEMENT,
     MBR_PLAN_BALANCE_AT,
-    MBR_PLAN_VERIFY,
+    MBR_PLAN_VERIFY_ALL,
+    MBR_PLAN_VERIFY_ONE,
     MBR_PLAN_COUNT
 } MbrPlan;
 

@@ -41,6 +41,13 @@ mbr_program_owner(Oid *program)
 }
 
 void
+mbr_set(const MbrSession *session, const char *setting, const char *value)
+{
+    Assert(session->guc_level > 0);
+    (void)set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+void
 mbr_enter(MbrSession *session, bool read_only)
 {
     session->owner = mbr_program_owner(&session->program);
@@ -54,8 +61,13 @@ mbr_enter(MbrSession *session, bool read_only)
     GetUserIdAndSecContext(&session->caller, &session->saved_security_context);
     SetUserIdAndSecContext(session->owner, session->saved_security_context | SECURITY_LOCAL_USERID_CHANGE);
     session->guc_level = NewGUCNestLevel();
-    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-                            true, 0, false);
+    mbr_set(session, "search_path", "pg_catalog, pg_temp");
+    /*
+     * What posts finds its rows by key. Planned while a table was empty, a statement would scan it for as
+     * long as the session keeps the plan: a go-live import in one transaction grew quadratic that way.
+     */
+    if (!read_only)
+        mbr_set(session, "enable_seqscan", "off");
     if (SPI_connect() != SPI_OK_CONNECT)
         elog(ERROR, "could not connect to SPI");
     MemoryContextSwitchTo(session->context);

@@ -25,6 +25,8 @@ typedef struct MbrSession {
 
 extern void mbr_enter(MbrSession *session, bool read_only);
 extern void mbr_leave(MbrSession *session);
+/* A setting until mbr_leave(). */
+extern void mbr_set(const MbrSession *session, const char *setting, const char *value);
 
 /* The role that owns the programme's tables; refuses a missing programme and a superuser. */
 extern Oid mbr_program_owner(Oid *program);

@@ -200,9 +200,11 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "FROM lot LEFT JOIN payer USING (lot_no) WHERE expires_at <= $2), 0))::bigint "
         "FROM membership.account WHERE member_id = $1 AND wallet_id = 1",
         "LZZ"},
-    [MBR_PLAN_VERIFY] = {
-        "SELECT member_id, invariant, expected, found FROM membership._violation "
-        "WHERE $1 IS NULL OR member_id = $1",
+    [MBR_PLAN_VERIFY_ALL] = {
+        "SELECT member_id, invariant, expected, found FROM membership._violation",
+        ""},
+    [MBR_PLAN_VERIFY_ONE] = {
+        "SELECT member_id, invariant, expected, found FROM membership._violation WHERE member_id = $1",
         "L"},
 };
 /* clang-format on */

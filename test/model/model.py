@@ -276,9 +276,9 @@ class Programme:
         member = self.member(member_id).copy()
         require(member.status != 'closed', 'MB102')
         old_key, new_key = self._identity_key(kind, old), self._identity_key(kind, new)
-        if self.identities.get(new_key) == member_id and (
-                old_key == new_key or self.identities.get(old_key) != member_id):
-            return                 # done before, whoever has the old one now
+        done = self.identities.get(new_key) == member_id and self.identities.get(old_key) != member_id
+        if done or old_key == new_key:
+            return
         has_old, _ = self._has_identity(member, old_key), self._has_identity(member, new_key)
         require(has_old, 'MB007')
         del self.identities[old_key]

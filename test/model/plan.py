@@ -11,15 +11,15 @@ from days import Days, add_months
 
 PLACES = [
     # zone, currency, its digits, calling code of plain numbers, where the clock starts
-    ('Asia/Shanghai', 'CNY', 2, '86', '2019-12-20 10:00'),
-    ('America/New_York', 'USD', 2, '1', '2021-10-25 15:00'),
-    ('Europe/London', 'GBP', 2, '44', '2022-03-20 09:00'),
-    ('Asia/Tokyo', 'JPY', 0, '81', '2020-01-25 03:00'),
-    ('Asia/Kuwait', 'KWD', 3, None, '2021-02-20 12:00'),
+    ('Asia/Shanghai', 'CNY', 2, '86', '2018-12-20 10:00'),
+    ('America/New_York', 'USD', 2, '1', '2018-10-25 15:00'),
+    ('Europe/London', 'GBP', 2, '44', '2019-03-20 09:00'),
+    ('Asia/Tokyo', 'JPY', 0, '81', '2019-01-25 03:00'),
+    ('Asia/Kuwait', 'KWD', 3, None, '2018-02-20 12:00'),
     ('Pacific/Apia', 'USD', 2, '1', '2011-12-20 20:00'),
-    ('America/Havana', 'USD', 2, '1', '2018-03-01 18:00'),
+    ('America/Havana', 'USD', 2, '1', '2017-03-01 18:00'),
 ]
-END_OF_TIME = datetime(2026, 6, 1, tzinfo=UTC)
+END_OF_TIME = datetime(2024, 6, 1, tzinfo=UTC)
 MERCHANTS = (1, 2, 3, 4, 5)
 TIERS = ('regular', 'silver', 'gold', 'diamond')
 CHANNELS = ('pos', 'app', 'wechat')

@@ -1,4 +1,5 @@
 """Runs a plan against the database and the model and compares everything after every operation."""
+from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -53,6 +54,7 @@ class Simulation:
     def __init__(self, database, seed, count):
         self.database = database
         self.plan = Plan(seed, count)
+        self.outcomes = Counter()
 
     def run(self, operations):
         """Raises Difference at the first operation after which the two disagree."""
@@ -111,6 +113,7 @@ class Simulation:
         except Refusal as refusal:
             result, refused = None, refusal.sqlstate
         same(what, sqlstate or 'accepted', refused or 'accepted')
+        self.outcomes[what, sqlstate or (row.get('status') or 'done') + ' again' * bool(row.get('duplicate'))] += 1
         if row is not None and isinstance(result, (dict, tuple)):
             found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
             same(what, found, shown(result if isinstance(result, dict) else dict(zip(row, result))))
