@@ -22,18 +22,19 @@ ISOLATION_OPTS := $(REGRESS_OPTS)
 
 # These goals install PostgreSQL where it is missing and do their own build, so they go without PGXS, which has
 # a `check` of its own.
-STANDALONE = check lint quickstart quickstart-stop
+STANDALONE = check lint bench doc quickstart quickstart-stop
 ifneq ($(filter $(STANDALONE),$(MAKECMDGOALS)),)
 .PHONY: $(STANDALONE)
 check:
 	@test/run $(TESTS)
 lint:
 	@test/lint
+bench:
+	@test/bench/run
+doc:
+	@test/doc
 quickstart:
 	@test/quickstart/start
-bench:
-	test/bench/run
-
 quickstart-stop:
 	@test/quickstart/stop
 else

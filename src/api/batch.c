@@ -47,7 +47,9 @@ typedef struct Batch {
     MbrWork *works; /* by member_id */
     int nworks;
     HTAB *claims;
-    MbrBatchRow *at; /* the row being decided or posted */
+    MbrBatchRow *at;     /* the row being decided or posted */
+    MbrWork before;      /* its member's work until then; member_id 0 = not touched yet */
+    MbrLot *lots_before; /* NULL = nothing was due of them */
 } Batch;
 
 typedef struct Reading {
@@ -276,6 +278,31 @@ claim(Batch *batch, MbrBatchRow *row)
 }
 
 static void
+remember_work(Batch *batch, MbrWork *work)
+{
+    Size size = sizeof(MbrLot) * work->member.nlots;
+
+    batch->before = *work;
+    if (mbr_settle_due(work))
+        batch->lots_before = memcpy(palloc(size), work->member.lots, size);
+}
+
+/* What a failed row had settled is taken back, as a single call's rollback does it. */
+static void
+end_row(Batch *batch, MbrBatchRow *row)
+{
+    if (row->error != NULL && batch->before.member.member_id != 0) {
+        *row->work = batch->before;
+        if (batch->lots_before != NULL)
+            memcpy(row->work->member.lots, batch->lots_before, sizeof(MbrLot) * row->work->member.nlots);
+    }
+    if (batch->lots_before != NULL)
+        pfree(batch->lots_before);
+    batch->lots_before = NULL;
+    batch->before.member.member_id = 0;
+}
+
+static void
 decide_row(void *argument)
 {
     Batch *batch = argument;
@@ -288,6 +315,7 @@ decide_row(void *argument)
     mbr_load_posting(batch->session, &load, row->work);
     if (is_repeated(batch, row))
         return;
+    remember_work(batch, row->work);
     mbr_settle(row->work);
     row->result.journal_no = row->work->member.next_journal_no;
     mbr_accrue_decide(&row->args, &load, row->work, &row->result.purchase);
@@ -311,6 +339,7 @@ decide_rows(Batch *batch)
         if (batch->at->error != NULL)
             continue;
         batch->at->error = mbr_contain(batch->session, MBR_CONTAIN_READ, decide_row, batch);
+        end_row(batch, batch->at);
     }
 }
 

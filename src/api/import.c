@@ -27,6 +27,7 @@
 #include "store/apply.h"
 #include "store/claim.h"
 #include "store/table.h"
+#include "store/tier.h"
 #include "util/calendar.h"
 #include "util/error.h"
 #include "util/money.h"
@@ -275,6 +276,8 @@ post_tier(MbrSession *session, Row *row)
     row->member_id = import->member_id;
     row->duplicate = tier->tier_id == work.member.tier_id && import->locked_until == work.tier_locked_until &&
                      (import->since == MBR_NEVER || import->since == work.member.tier_since);
+    if (work.occurred_at < work.member.tier_since)
+        row->duplicate = mbr_tier_was_given(session, import->member_id, tier->tier_id, work.occurred_at);
     if (row->duplicate)
         return;
     if (work.occurred_at < work.member.tier_since)

@@ -7,6 +7,7 @@
 
 #include "api/args.h"
 #include "api/purchase.h"
+#include "engine/canary.h"
 #include "util/calendar.h"
 #include "util/clip.h"
 #include "util/error.h"
@@ -46,7 +47,7 @@ points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT d
 {
     int days = merchant->pending_days >= 0 ? merchant->pending_days : config->pending_days;
 
-    return days == 0 ? posted_at : mbr_day_start(day + days, config->zone);
+    return days == 0 ? posted_at : mbr_day_start(day + days + MBR_CANARY(PENDING_A_DAY_LATE), config->zone);
 }
 
 /* Valid through the day that many months on; never dead before they are active. */
@@ -57,7 +58,8 @@ mbr_points_expire_at(const MbrConfig *config, DateADT day, int64 active_at)
 
     if (config->valid_months == 0)
         return MBR_NEVER;
-    end = mbr_day_start(mbr_add_months(day, config->valid_months) + 1, config->zone);
+    end = mbr_day_start(mbr_add_months(day, config->valid_months) + !MBR_CANARY(EXPIRY_A_DAY_EARLY),
+                        config->zone);
     return Max(end, active_at);
 }
 
@@ -193,7 +195,8 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
                               .in_window = load->in_window};
     if (purchase->tier == NULL)
         elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);
-    purchase->late = mbr_day_of(work->posted_at, config->zone) - work->day > config->claim_days;
+    purchase->late = mbr_day_of(work->posted_at, config->zone) - work->day >
+                     config->claim_days - MBR_CANARY(CLAIM_A_DAY_SHORT);
     merchant = need_open_merchant(config, args->merchant_id, work->day);
     if (args->nlines > 0) {
         prepare_given_lines(args, load, work, purchase);

@@ -26,7 +26,6 @@ return_rows(FunctionCallInfo fcinfo, MbrPlan plan, MbrArgs *args)
 
     InitMaterializedSRF(fcinfo, 0);
     mbr_enter(&session, true);
-    mbr_set(&session, "jit", "off"); /* many small branches: compiling them takes longer than they run */
     n = mbr_plan_run(&session, plan, args);
     for (uint64 i = 0; i < n; i++) {
         Datum values[MaxTupleAttributeNumber];

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "engine/accrue.h"
+#include "engine/canary.h"
 #include "engine/ledger.h"
 #include "engine/split.h"
 
@@ -114,7 +115,7 @@ compute_award(MbrPurchase *purchase, MbrScratch *scratch)
         scratch->weights[i] *= purchase->tier->multiplier;
         total += scratch->weights[i];
     }
-    award = mbr_round_div(total, divisor, purchase->rounding);
+    award = mbr_round_div(total, divisor, MBR_CANARY(HALF_UP) ? MBR_ROUND_HALF_UP : purchase->rounding);
     base = mbr_round_div(base, divisor, purchase->rounding);
     if (award > MBR_MAX_POINTS || base > MBR_MAX_POINTS)
         return MBR_REFUSED_OVERFLOW;
@@ -206,6 +207,8 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
         return;
     }
     sum_basis(purchase);
+    if (MBR_CANARY(UPGRADE_EARNS_MORE) && mbr_tier_reached(work, purchase->window_basis + purchase->basis))
+        purchase->tier = mbr_tier_reached(work, purchase->window_basis + purchase->basis);
     work->refusal = compute_award(purchase, scratch);
     if (work->refusal != MBR_OK)
         return;

@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "engine/canary.h"
 #include "engine/ledger.h"
 
 MbrJournal *
@@ -52,7 +53,7 @@ post(MbrWork *work, int64_t journal_no, int64_t lot_no, int64_t points)
                         .journal_no = journal_no,
                         .lot_no = lot_no,
                         .points = points,
-                        .balance_after = member->balance};
+                        .balance_after = member->balance - (MBR_CANARY(BALANCE_BEFORE) ? points : 0)};
     return entry;
 }
 
@@ -178,6 +179,13 @@ pay(MbrWork *work, MbrLot *lot)
     mbr_journal_close(work, journal);
 }
 
+bool
+mbr_settle_due(MbrWork *work)
+{
+    return next_payer(&work->member, work->posted_at) != NULL ||
+           next_dead(&work->member, work->posted_at) != NULL;
+}
+
 /*
  * Payments and expiries in the order of their times, payments first: the result is the same as if each had
  * been posted at its own moment, however late this runs.
@@ -230,7 +238,7 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
     entry->expires_at = expires_at;
     entry->origin = journal->verb;
     member->nlots++;
-    if (member->debt > 0 && pays_debt(lot, work->posted_at))
+    if (member->debt > 0 && pays_debt(lot, work->posted_at) && !MBR_CANARY(DEBT_NOT_PAID))
         pay_debt(work, journal->journal_no, lot, min64(member->debt, points));
 }
 
@@ -300,7 +308,7 @@ mbr_next_expiry(const MbrMember *member)
     int64_t next = member->lots_loaded ? MBR_NEVER : member->next_expiry;
 
     for (int i = 0; i < member->nlots; i++)
-        if (member->lots[i].remaining > 0)
+        if (member->lots[i].remaining > 0 && !(MBR_CANARY(EXPIRY_NOT_NOTED) && member->lots[i].opened))
             next = min64(next, member->lots[i].expires_at);
     return next;
 }

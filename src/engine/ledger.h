@@ -15,6 +15,8 @@ extern void mbr_journal_close(MbrWork *work, MbrJournal *journal);
  */
 extern bool mbr_settle_needed(const MbrMember *member, int64_t posted_at);
 extern void mbr_settle(MbrWork *work);
+/* Whether it would post anything. */
+extern bool mbr_settle_due(MbrWork *work);
 
 /* Opens a lot in the open journal row, and pays debt from it if it is active. */
 extern void

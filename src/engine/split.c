@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "engine/canary.h"
 #include "engine/spread.h"
 #include "engine/split.h"
 
@@ -29,7 +30,8 @@ static void
 add_split(MbrWork *work, const MbrTerms *terms, MbrSplitKind kind, int payer, int payee, int64_t amount,
           int64_t points)
 {
-    MbrSplit *split;
+    int64_t journal_no = work->journals[work->njournals - 1].journal_no;
+    const MbrSplit *last = work->nsplits > 0 ? &work->splits[work->nsplits - 1] : NULL;
 
     if (amount == 0 && points == 0)
         return;
@@ -37,15 +39,15 @@ add_split(MbrWork *work, const MbrTerms *terms, MbrSplitKind kind, int payer, in
         work->refusal = MBR_REFUSED_NO_ROOM;
         return;
     }
-    split = &work->splits[work->nsplits++];
-    *split = (MbrSplit){.journal_no = work->journals[work->njournals - 1].journal_no,
-                        .split_no = work->nsplits,
-                        .merchant_id = terms->merchant_id,
-                        .kind = kind,
-                        .payer_party = payer,
-                        .payee_party = payee,
-                        .amount = amount,
-                        .points = points};
+    work->splits[work->nsplits++] =
+        (MbrSplit){.journal_no = journal_no,
+                   .split_no = last != NULL && last->journal_no == journal_no ? last->split_no + 1 : 1,
+                   .merchant_id = terms->merchant_id,
+                   .kind = kind,
+                   .payer_party = payer,
+                   .payee_party = payee,
+                   .amount = amount,
+                   .points = points};
 }
 
 void
@@ -66,7 +68,8 @@ mbr_split_sale(MbrWork *work, MbrPurchase *purchase)
             add_split(work, terms, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party, net, 0);
         else
             purchase->merchant_collected += net;
-        commission = mbr_round_div((MbrWide)net * terms->commission_rate, MBR_RATE_SCALE, MBR_ROUND_HALF_UP);
+        commission = mbr_round_div((MbrWide)net * terms->commission_rate, MBR_RATE_SCALE,
+                                   MBR_CANARY(COMMISSION_DOWN) ? MBR_ROUND_FLOOR : MBR_ROUND_HALF_UP);
         add_split(work, terms, MBR_SPLIT_COMMISSION, terms->merchant_party, terms->mall_party,
                   (int64_t)commission, 0);
     }

@@ -1,4 +1,5 @@
 /* spread.c - rounding and the method of largest remainders. */
+#include "engine/canary.h"
 #include "engine/spread.h"
 
 MbrWide
@@ -29,7 +30,7 @@ mbr_spread(const MbrWide *weights, int n, MbrWide divisor, int64_t total, int64_
         int best = 0;
 
         for (int i = 1; i < n; i++)
-            if (remainders[i] > remainders[best])
+            if (remainders[i] > remainders[best] - MBR_CANARY(TIE_TO_LAST_LINE))
                 best = i;
         parts[best]++;
         remainders[best] = -1; /* served */

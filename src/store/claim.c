@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "engine/canary.h"
 #include "store/claim.h"
 #include "store/plan.h"
 #include "store/verb.h"
@@ -36,7 +37,7 @@ mbr_claim_receipt(MbrSession *session, int merchant_id, const char *order_ref, i
     mbr_arg_int8(&args, member_id);
     mbr_arg_int8(&args, journal_no);
     mbr_arg_int8(&args, payload_hash);
-    if (mbr_plan_run(session, MBR_PLAN_CLAIM_RECEIPT, &args) == 1)
+    if (MBR_CANARY(RECEIPT_LOST) || mbr_plan_run(session, MBR_PLAN_CLAIM_RECEIPT, &args) == 1)
         return true;
     if (!mbr_find_receipt(session, merchant_id, order_ref, taken))
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -96,7 +97,7 @@ mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *re
     mbr_arg_text(&args, ref);
     mbr_arg_int8(&args, *journal_no);
     mbr_arg_int8(&args, *payload_hash);
-    if (mbr_plan_run(session, MBR_PLAN_CLAIM_KEY, &args) == 1)
+    if (MBR_CANARY(KEY_LOST) || mbr_plan_run(session, MBR_PLAN_CLAIM_KEY, &args) == 1)
         return true;
     mbr_arg_int8(&find, member_id);
     mbr_arg_text(&find, mbr_verb_name(verb));

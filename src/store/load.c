@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 
+#include "engine/canary.h"
 #include "engine/ledger.h"
 #include "store/load.h"
 #include "store/plan.h"
@@ -31,9 +32,10 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
 {
     MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
     Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+    bool lock = !session->read_only && !MBR_CANARY(LOCK_SKIPPED);
 
     memset(work, 0, sizeof(*work));
-    if (!(session->read_only ? mbr_table_find(account, key) : mbr_table_lock(account, key)))
+    if (!(lock ? mbr_table_lock(account, key) : mbr_table_find(account, key)))
         return false;
     work->member = (MbrMember){
         .member_id = member_id,
@@ -95,7 +97,7 @@ static void
 tier_window(const MbrConfig *config, int64 posted_at, int64 occurred_at, DateADT *after, DateADT *until)
 {
     *until = mbr_day_of(Max(posted_at, occurred_at), config->zone);
-    *after = mbr_add_months(*until, -config->window_months);
+    *after = mbr_add_months(*until, -config->window_months) - MBR_CANARY(WINDOW_A_DAY_LONG);
 }
 
 static int64
@@ -113,9 +115,10 @@ mbr_load_config(MbrSession *session)
     const MbrConfig *config;
     int64 version;
 
-    mbr_tables_refresh(session); /* what lies behind the lock is read as it is now */
+    if (!MBR_CANARY(OLD_SNAPSHOT))
+        mbr_tables_refresh(session); /* what lies behind the lock is read as it is now */
     config = mbr_config_get(session);
-    while ((version = read_config_version(session)) != config->version) {
+    while ((version = read_config_version(session)) != config->version && !MBR_CANARY(STALE_CONFIGURATION)) {
         CHECK_FOR_INTERRUPTS();
         config = mbr_config_refresh(session, version);
         mbr_tables_refresh(session);
@@ -190,7 +193,7 @@ window_basis(MbrSession *session, const MbrLoad *load, const MbrWork *work, Date
                         mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
                                          load->config->digits));
     }
-    for (int i = 0; i < work->nactivities; i++)
+    for (int i = 0; i < work->nactivities && !MBR_CANARY(BATCH_BLIND); i++)
         if (work->activities[i].day > after && work->activities[i].day <= until)
             sum = add_basis(sum, work->activities[i].basis);
     return sum;

@@ -28,6 +28,7 @@ typedef enum MbrPlan {
     MBR_PLAN_NEXT_CONFIG_VERSION,
     /* load */
     MBR_PLAN_PAST_TIER,
+    MBR_PLAN_FIND_PAST_TIER,
     /* claims */
     MBR_PLAN_CLAIM_RECEIPT,
     MBR_PLAN_FIND_RECEIPT,

@@ -64,8 +64,11 @@ mbr_enter(MbrSession *session, bool read_only)
     mbr_set(session, "search_path", "pg_catalog, pg_temp");
     /*
      * What posts finds its rows by key. Planned while a table was empty, a statement would scan it for as
-     * long as the session keeps the plan: a go-live import in one transaction grew quadratic that way.
+     * long as the session keeps the plan: a go-live import in one transaction grew quadratic that way. And a
+     * scan that there is no way around, costed as if forbidden, must not make the planner think that
+     * compiling pays.
      */
+    mbr_set(session, "jit", "off");
     if (!read_only)
         mbr_set(session, "enable_seqscan", "off");
     if (SPI_connect() != SPI_OK_CONNECT)

@@ -35,10 +35,10 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         ""},
     /* the row's own trigger numbers the version */
     [MBR_PLAN_TOUCH_PROGRAM] = {
-        "UPDATE membership.program SET config_version = 0",
+        "UPDATE membership.program SET config_version = 0 WHERE program_id = 1",
         ""},
     [MBR_PLAN_CONFIG_VERSION] = {
-        "SELECT config_version FROM membership.program",
+        "SELECT config_version FROM membership.program WHERE program_id = 1",
         ""},
     [MBR_PLAN_NEXT_CONFIG_VERSION] = {
         "SELECT nextval('membership.config_version_seq')",
@@ -49,6 +49,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT tier_id FROM membership.tier_history "
         "WHERE member_id = $1 AND CASE WHEN $3 THEN history_no = 1 ELSE during @> $2 END",
         "LZB"},
+    [MBR_PLAN_FIND_PAST_TIER] = {
+        "SELECT FROM membership.tier_history WHERE member_id = $1 AND tier_id = $2 AND lower(during) = $3",
+        "LIZ"},
     /* claims */
     [MBR_PLAN_CLAIM_RECEIPT] = {
         "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "

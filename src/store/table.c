@@ -348,6 +348,15 @@ end_scan(MbrTable *table)
     table->scan = NULL;
 }
 
+/* As the SQL statements would: reading blocks no index build, locking rows and writing are more. */
+static LOCKMODE
+lock_mode(const MbrSession *session, MbrTableId id, bool write)
+{
+    if (write)
+        return RowExclusiveLock;
+    return id == MBR_TABLE_ACCOUNT && !session->read_only ? RowShareLock : AccessShareLock;
+}
+
 MbrTable *
 mbr_table_open(MbrSession *session, MbrTableId id, bool write)
 {
@@ -361,12 +370,14 @@ mbr_table_open(MbrSession *session, MbrTableId id, bool write)
         table = palloc0(sizeof(MbrTable));
         table->session = session;
         table->id = id;
-        table->relation = open_relation(id, session->read_only ? AccessShareLock : RowExclusiveLock);
+        table->relation = open_relation(id, lock_mode(session, id, write));
         table->current = table_slot_create(table->relation, NULL);
         session->tables->open[id] = table;
     }
-    if (write && table->estate == NULL)
+    if (write && table->estate == NULL) {
+        LockRelation(table->relation, RowExclusiveLock);
         open_for_write(table);
+    }
     MemoryContextSwitchTo(saved);
     return table;
 }

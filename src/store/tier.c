@@ -16,6 +16,17 @@ mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since)
     return mbr_day_start(last_day + 1, config->zone);
 }
 
+bool
+mbr_tier_was_given(MbrSession *session, int64 member_id, int tier_id, int64 since)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int4(&args, tier_id);
+    mbr_arg_time(&args, since);
+    return mbr_plan_run(session, MBR_PLAN_FIND_PAST_TIER, &args) > 0;
+}
+
 void
 mbr_tier_history_open(MbrSession *session, int64 member_id, int tier_id, int64 since, const char *cause,
                       int64 journal_no)

@@ -11,6 +11,9 @@ mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
 /* The first instant after a tier's validity when it begins at a moment; MBR_NEVER = without end. */
 extern int64 mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since);
 
+/* Whether the member was given that tier at that moment, whatever came after. */
+extern bool mbr_tier_was_given(MbrSession *session, int64 member_id, int tier_id, int64 since);
+
 /* The history's first row of a new member. */
 extern void mbr_tier_history_open(MbrSession *session, int64 member_id, int tier_id, int64 since,
                                   const char *cause, int64 journal_no);

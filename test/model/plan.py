@@ -36,6 +36,9 @@ class Plan:
         self.refs = 0
         self.keyed = []            # operations that can come again
         self.moments = [self.now]
+        self.settings = {'points_valid_months': 24, 'pending_days': 0, 'tier_window_months': 12}
+        self.coming = []           # (instant, label): something of that member is due then
+        self.focus = None          # whom the next operation should touch
         self.setup = self._setup()
         self.operations = []
         while len(self.operations) < count:
@@ -63,6 +66,8 @@ class Plan:
 
     def someone(self):
         """Mostly one of a few busy members, so that their stories get long."""
+        if self.focus is not None:
+            return self.focus
         if self.chance(0.005):
             return NOBODY
         busy = min(self.labels, 8)
@@ -77,6 +82,11 @@ class Plan:
         self.moments.append(self.now)
 
     def _jump(self):
+        self.focus = None
+        self.coming = [due for due in self.coming if due[0] > self.now]
+        if self.coming and self.chance(0.1):
+            moment, self.focus = self.pick(sorted(self.coming)[:3])
+            return moment + timedelta(microseconds=self.pick((-1, 0, 0, 0, 1)))
         draw = self.random.random()
         today = self.days.day_of(self.now)
         nudge = timedelta(microseconds=self.pick((-1, 0, 0, 1, 1_000_000, -1_000_000)))
@@ -91,13 +101,27 @@ class Plan:
         if draw < 0.95:
             return self.days.start_of(add_months(today.replace(day=1), 1)) + nudge
         if draw < 0.96:
-            return (self.days.next_clock_change(self.now) or self.now + timedelta(days=20)) + nudge
+            return self._near_clock_change() + nudge
         if draw < 0.964:
             return self.days.start_of(today.replace(year=today.year + 1, month=1, day=1)) + nudge
         if draw < 0.97:
             end_of_february = self.days.start_of(today.replace(year=today.year + (today.month > 2), month=3, day=1))
             return end_of_february - timedelta(hours=self.random.randint(1, 30))
         return self.now + timedelta(days=self.random.randint(1, 45))
+
+    def _near_clock_change(self):
+        """A change of the clocks, or a day whose purchases become active or die on the day of one."""
+        months, pending = self.settings['points_valid_months'] or 0, self.settings['pending_days']
+        change = self.days.next_clock_change(self.now + timedelta(days=self.pick((0, 31 * months, pending))))
+        if change is None:
+            return self.now + timedelta(days=20)
+        day = self.days.day_of(change)
+        return self.pick((change, self.days.start_of(day - timedelta(days=pending)),
+                          self.days.start_of(add_months(day - timedelta(days=1), -months))))
+
+    def _expect(self, label, *days):
+        """Notes the starts of days on which something of a member falls due."""
+        self.coming += [(self.days.start_of(day), label) for day in days]
 
     # --- set-up and configuration
 
@@ -134,6 +158,7 @@ class Plan:
             ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
             ('allow_debt', self.pick((True, True, False))),
             ('tier_window_months', self.pick((1, 6, 12, 120)))))
+        self.settings[name] = value
         return {'do': 'program', 'name': name, 'value': value}
 
     def _configuration(self):
@@ -250,6 +275,11 @@ class Plan:
             operation['external_refs'] = {kind: self.new_ref() for kind in self.random.sample(('wechat', 'alipay', 'pos'), 2)}
         if self.chance(0.03):
             self._spoil(operation)
+        day = self.days.day_of(operation['occurred_at'] or self.now)
+        settings = self.settings
+        self._expect(operation['label'], day + timedelta(days=settings['pending_days']),
+                     add_months(day, settings['points_valid_months'] or 24) + timedelta(days=1),
+                     add_months(day, settings['tier_window_months']))
         self.keyed.append(operation)
         return operation
 
@@ -265,7 +295,10 @@ class Plan:
         expires_at = None
         if self.chance(0.5):
             expires_at = self.now + timedelta(days=self.random.randint(0, 200), seconds=self.pick((-1, 0, 1, 3600)))
-        operation = {'do': 'grant', 'label': self.someone(), 'points': self._points(), 'reason': 'birthday',
+        label = self.someone()
+        if expires_at:
+            self.coming.append((expires_at, label))
+        operation = {'do': 'grant', 'label': label, 'points': self._points(), 'reason': 'birthday',
                      'ref': self.new_ref(), 'expires_at': expires_at, 'at': self._posting_time()}
         self.keyed.append(operation)
         return operation
