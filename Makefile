@@ -22,7 +22,7 @@ ISOLATION_OPTS := $(REGRESS_OPTS)
 
 # These goals install PostgreSQL where it is missing and do their own build, so they go without PGXS, which has
 # a `check` of its own.
-STANDALONE = check lint bench doc quickstart quickstart-stop
+STANDALONE = check lint bench doc canary sanitize valgrind quickstart quickstart-stop
 ifneq ($(filter $(STANDALONE),$(MAKECMDGOALS)),)
 .PHONY: $(STANDALONE)
 check:
@@ -33,6 +33,12 @@ bench:
 	@test/bench/run
 doc:
 	@test/doc
+canary:
+	@test/canary/run
+sanitize:
+	@test/sanitize/asan
+valgrind:
+	@test/sanitize/valgrind
 quickstart:
 	@test/quickstart/start
 quickstart-stop:

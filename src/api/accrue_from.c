@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -81,19 +82,36 @@ map_columns(Load *load)
     mbr_check_map(&load->map, "query");
 }
 
+/* The columns of type batch_result. */
+static const struct {
+    const char *name;
+    Oid type;
+} report_columns[MBR_BATCH_COLUMNS] = {
+    {"row_no", INT8OID},
+    {"journal_no", INT8OID},
+    {"status", TEXTOID},
+    {"reason_code", TEXTOID},
+    {"points", INT8OID},
+    {"points_wanted", INT8OID},
+    {"base_points", INT8OID},
+    {"bonus_points", INT8OID},
+    {"available_at", TIMESTAMPTZOID},
+    {"expires_at", TIMESTAMPTZOID},
+    {"balance", INT8OID},
+    {"tier", TEXTOID},
+    {"tier_changed", BOOLOID},
+    {"duplicate", BOOLOID},
+    {"explanation", JSONBOID},
+    {"sqlstate", TEXTOID},
+    {"message", TEXTOID},
+};
+
 /* The caller's own INSERT into the caller's own table. */
 static SPIPlanPtr
 prepare_report(Oid table)
 {
-    static const char *const columns[MBR_BATCH_COLUMNS] = {
-        "row_no",       "journal_no",   "status",       "reason_code", "points",  "points_wanted",
-        "base_points",  "bonus_points", "available_at", "expires_at",  "balance", "tier",
-        "tier_changed", "duplicate",    "explanation",  "sqlstate",    "message"};
-    static const char *const types[MBR_BATCH_COLUMNS] = {
-        "int8",        "int8", "text", "text", "int8", "int8",  "int8", "int8", "timestamptz",
-        "timestamptz", "int8", "text", "bool", "bool", "jsonb", "text", "text"};
+    Oid types[MBR_BATCH_COLUMNS];
     StringInfoData names, values;
-    Oid parameters[MBR_BATCH_COLUMNS];
     SPIPlanPtr plan;
 
     if (get_rel_name(table) == NULL)
@@ -102,18 +120,15 @@ prepare_report(Oid table)
     initStringInfo(&names);
     initStringInfo(&values);
     for (int i = 0; i < MBR_BATCH_COLUMNS; i++) {
-        Oid type = DatumGetObjectId(
-            DirectFunctionCall1(regtypein, CStringGetDatum(psprintf("pg_catalog.%s", types[i]))));
-
-        appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", columns[i]);
+        appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", report_columns[i].name);
         appendStringInfo(&values, "%s$%d", i == 0 ? "" : ", ", i + 1);
-        parameters[i] = type;
+        types[i] = report_columns[i].type;
     }
     plan = SPI_prepare(psprintf("INSERT INTO %s (%s) VALUES (%s)",
                                 quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
                                                            get_rel_name(table)),
                                 names.data, values.data),
-                       MBR_BATCH_COLUMNS, parameters);
+                       MBR_BATCH_COLUMNS, types);
     if (plan == NULL || SPI_keepplan(plan) != 0)
         elog(ERROR, "could not prepare the insertion into the result table");
     return plan;

@@ -9,6 +9,7 @@
 #include "api/result.h"
 #include "engine/ledger.h"
 #include "store/apply.h"
+#include "store/identity.h"
 #include "store/plan.h"
 #include "store/tier.h"
 #include "util/calendar.h"
@@ -16,30 +17,6 @@
 #include "util/identity.h"
 
 PG_FUNCTION_INFO_V1(membership_enroll_member);
-
-static bool
-find(MbrSession *session, const char *kind, const char *value, int64 *member_id)
-{
-    MbrArgs args = MBR_NO_ARGS;
-
-    mbr_arg_text(&args, kind);
-    mbr_arg_text(&args, value);
-    if (mbr_plan_run(session, MBR_PLAN_FIND_IDENTITY, &args) == 0)
-        return false;
-    *member_id = mbr_col_int8(0, 1, 0);
-    return true;
-}
-
-static bool
-claim(MbrSession *session, const char *kind, const char *value, int64 member_id)
-{
-    MbrArgs args = MBR_NO_ARGS;
-
-    mbr_arg_text(&args, kind);
-    mbr_arg_text(&args, value);
-    mbr_arg_int8(&args, member_id);
-    return mbr_plan_run(session, MBR_PLAN_CLAIM_IDENTITY, &args) == 1;
-}
 
 static int64
 next_member_id(MbrSession *session)
@@ -58,7 +35,7 @@ find_referrer(MbrSession *session, MbrEnrolment *call)
     if (call->referral_code == NULL)
         return;
     code = mbr_identity_normalize(MBR_KIND_REFERRAL, call->referral_code, NULL);
-    if (!find(session, MBR_KIND_REFERRAL, code, &call->referrer_id))
+    if (!mbr_identity_find(session, MBR_KIND_REFERRAL, code, &call->referrer_id))
         ereport(ERROR,
                 (errcode(MBR_ERR_NO_REFERRAL), errmsg("referral code \"%s\" is not known", code),
                  errdetail("No member has this code."), errhint("Check the code, or enrol without it.")));
@@ -112,13 +89,13 @@ mbr_enroll(MbrSession *session, MbrEnrolment *call)
     int tier_id = config->tiers[0].tier_id;
 
     call->value = mbr_identity_normalize(call->kind, call->value, config->phone_country);
-    if (find(session, call->kind, call->value, &call->member_id))
+    if (mbr_identity_find(session, call->kind, call->value, &call->member_id))
         return;
     find_referrer(session, call);
     call->at = mbr_posting_time(session, config, call->at);
     call->member_id = next_member_id(session);
-    if (!claim(session, call->kind, call->value, call->member_id)) {
-        if (!find(session, call->kind, call->value, &call->member_id))
+    if (!mbr_identity_claim(session, call->kind, call->value, call->member_id)) {
+        if (!mbr_identity_find(session, call->kind, call->value, &call->member_id))
             ereport(ERROR,
                     (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                      errmsg("the identity was claimed and released by another transaction"),
@@ -126,7 +103,7 @@ mbr_enroll(MbrSession *session, MbrEnrolment *call)
         return;
     }
     insert_member(session, call, tier_id);
-    if (!claim(session, MBR_KIND_REFERRAL, mbr_referral_code(call->member_id), call->member_id))
+    if (!mbr_identity_claim(session, MBR_KIND_REFERRAL, mbr_referral_code(call->member_id), call->member_id))
         elog(ERROR, "referral code of member " INT64_FORMAT " is taken", call->member_id);
     post_enrolment(session, call, config);
     mbr_tier_history_open(session, call->member_id, tier_id, call->at, "enrolment", 1);

@@ -35,14 +35,8 @@ hash_of(const HandPosting *call)
     mbr_payload_init(&payload);
     mbr_payload_add_int(&payload, call->points);
     mbr_payload_add_text(&payload, call->reason);
-    if (call->expires_at != MBR_NEVER)
-        mbr_payload_add_int(&payload, call->expires_at);
-    else
-        mbr_payload_add_null(&payload);
-    if (call->at != MBR_NEVER)
-        mbr_payload_add_int(&payload, call->at);
-    else
-        mbr_payload_add_null(&payload);
+    mbr_payload_add_time(&payload, call->expires_at);
+    mbr_payload_add_time(&payload, call->at);
     return mbr_payload_hash(&payload);
 }
 

@@ -5,7 +5,7 @@
 
 #include "api/args.h"
 #include "api/event.h"
-#include "store/plan.h"
+#include "store/identity.h"
 #include "util/error.h"
 #include "util/identity.h"
 
@@ -13,20 +13,6 @@ PG_FUNCTION_INFO_V1(membership_find_member);
 PG_FUNCTION_INFO_V1(membership_add_identity);
 PG_FUNCTION_INFO_V1(membership_replace_identity);
 PG_FUNCTION_INFO_V1(membership_remove_identity);
-
-/* Who has an identity; 0 = nobody. Members are numbered from 1 up, or as member_id_seq was set. */
-static bool
-find_identity(MbrSession *session, const char *kind, const char *value, int64 *member_id)
-{
-    MbrArgs args = MBR_NO_ARGS;
-
-    mbr_arg_text(&args, kind);
-    mbr_arg_text(&args, value);
-    if (mbr_plan_run(session, MBR_PLAN_FIND_IDENTITY, &args) == 0)
-        return false;
-    *member_id = mbr_col_int8(0, 1, 0);
-    return true;
-}
 
 Datum
 membership_find_member(PG_FUNCTION_ARGS)
@@ -39,7 +25,7 @@ membership_find_member(PG_FUNCTION_ARGS)
 
     mbr_enter(&session, true);
     value = mbr_identity_normalize(kind, value, mbr_config_current(&session)->phone_country);
-    found = find_identity(&session, kind, value, &member_id);
+    found = mbr_identity_find(&session, kind, value, &member_id);
     mbr_leave(&session);
     if (!found)
         PG_RETURN_NULL();
@@ -69,15 +55,11 @@ raise_taken(const char *kind)
 static bool
 claim_identity(MbrSession *session, const char *kind, const char *value, int64 member_id)
 {
-    MbrArgs args = MBR_NO_ARGS;
     int64 owner = 0;
 
-    mbr_arg_text(&args, kind);
-    mbr_arg_text(&args, value);
-    mbr_arg_int8(&args, member_id);
-    if (mbr_plan_run(session, MBR_PLAN_CLAIM_IDENTITY, &args) == 1)
+    if (mbr_identity_claim(session, kind, value, member_id))
         return true;
-    if (!find_identity(session, kind, value, &owner) || owner != member_id)
+    if (!mbr_identity_find(session, kind, value, &owner) || owner != member_id)
         raise_taken(kind);
     return false;
 }
@@ -87,18 +69,7 @@ has_identity(MbrSession *session, const char *kind, const char *value, int64 mem
 {
     int64 owner;
 
-    return find_identity(session, kind, value, &owner) && owner == member_id;
-}
-
-static void
-delete_identity(MbrSession *session, const char *kind, const char *value, int64 member_id)
-{
-    MbrArgs args = MBR_NO_ARGS;
-
-    mbr_arg_text(&args, kind);
-    mbr_arg_text(&args, value);
-    mbr_arg_int8(&args, member_id);
-    (void)mbr_plan_run(session, MBR_PLAN_DELETE_IDENTITY, &args);
+    return mbr_identity_find(session, kind, value, &owner) && owner == member_id;
 }
 
 Datum
@@ -135,9 +106,9 @@ membership_remove_identity(PG_FUNCTION_ARGS)
     mbr_change_begin(&session, member_id, false, &load, &work);
     value = mbr_identity_normalize(kind, value, load.config->phone_country);
     if (has_identity(&session, kind, value, member_id)) {
-        delete_identity(&session, kind, value, member_id);
+        mbr_identity_delete(&session, kind, value, member_id);
         mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
-    } else if (find_identity(&session, kind, value, &owner)) {
+    } else if (mbr_identity_find(&session, kind, value, &owner)) {
         raise_taken(kind);
     }
     mbr_leave(&session);
@@ -165,7 +136,7 @@ membership_replace_identity(PG_FUNCTION_ARGS)
         bool had_old = has_identity(&session, kind, old_value, member_id);
         bool claimed = claim_identity(&session, kind, new_value, member_id);
 
-        if (claimed && !had_old && find_identity(&session, kind, old_value, &owner))
+        if (claimed && !had_old && mbr_identity_find(&session, kind, old_value, &owner))
             raise_taken(kind);
         if (claimed && !had_old)
             ereport(ERROR,
@@ -174,7 +145,7 @@ membership_replace_identity(PG_FUNCTION_ARGS)
                      errdetail("The old value is not this member's."),
                      errhint("Use add_identity to give a further identity.")));
         if (had_old)
-            delete_identity(&session, kind, old_value, member_id);
+            mbr_identity_delete(&session, kind, old_value, member_id);
         if (claimed || had_old)
             mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
     }

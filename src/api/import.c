@@ -141,15 +141,6 @@ read_lot(Row *row, FunctionCallInfo columns)
 }
 
 static void
-add_time(MbrPayload *payload, int64 moment)
-{
-    if (moment == MBR_NEVER)
-        mbr_payload_add_null(payload);
-    else
-        mbr_payload_add_int(payload, moment);
-}
-
-static void
 post_lot(MbrSession *session, Row *row)
 {
     const LotImport *lot = &row->in.lot;
@@ -162,8 +153,8 @@ post_lot(MbrSession *session, Row *row)
     mbr_payload_init(&payload);
     mbr_payload_add_int(&payload, lot->points);
     mbr_payload_add_text(&payload, lot->reason);
-    add_time(&payload, lot->earned_at);
-    add_time(&payload, lot->expires_at);
+    mbr_payload_add_time(&payload, lot->earned_at);
+    mbr_payload_add_time(&payload, lot->expires_at);
     hash = found = mbr_payload_hash(&payload);
     mbr_load(session, &load, &work);
     mbr_settle(&work);

@@ -87,14 +87,8 @@ mbr_purchase_hash(const MbrPurchaseArgs *args)
     mbr_payload_add_jsonb(&payload, args->tenders_json);
     mbr_payload_add_jsonb(&payload, args->attributes);
     mbr_payload_add_jsonb(&payload, args->refs_json);
-    if (args->occurred_at != MBR_NEVER)
-        mbr_payload_add_int(&payload, args->occurred_at);
-    else
-        mbr_payload_add_null(&payload);
-    if (args->at != MBR_NEVER)
-        mbr_payload_add_int(&payload, args->at);
-    else
-        mbr_payload_add_null(&payload);
+    mbr_payload_add_time(&payload, args->occurred_at);
+    mbr_payload_add_time(&payload, args->at);
     return mbr_payload_hash(&payload);
 }
 

@@ -29,30 +29,33 @@
 #define MAX_COLUMNS 32
 #define MAX_KEYS 3
 
+/* What is done to a table here; member and program are written by SQL. */
+typedef enum TableUse { READ_ONLY, INSERT_ONLY, WRITTEN } TableUse;
+
 typedef struct TableDef {
     const char *name;
-    bool insert_only;
+    TableUse use;
     const char *key_types; /* one letter a primary key column: L bigint, S smallint, I integer, D date */
     int ncolumns;
     const char *columns[MAX_COLUMNS];
 } TableDef;
 
 static const TableDef defs[MBR_TABLE_COUNT] = {
-    [MBR_TABLE_PROGRAM] = {"program", false, "S", 2, {"program_id", "config_version"}},
+    [MBR_TABLE_PROGRAM] = {"program", READ_ONLY, "S", 2, {"program_id", "config_version"}},
     [MBR_TABLE_MEMBER] = {"member",
-                          false,
+                          READ_ONLY,
                           "L",
                           6,
                           {"member_id", "status", "tier_id", "tier_since", "tier_locked_until",
                            "enrolled_at"}},
     [MBR_TABLE_ACCOUNT] = {"account",
-                           false,
+                           WRITTEN,
                            "LS",
                            9,
                            {"member_id", "wallet_id", "balance", "held", "debt", "next_journal_no",
                             "next_entry_no", "next_expiry", "last_posted_at"}},
     [MBR_TABLE_JOURNAL] = {"journal",
-                           true,
+                           INSERT_ONLY,
                            "LL",
                            32,
                            {"member_id",
@@ -88,21 +91,21 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
                             "tier_changed",
                             "lines"}},
     [MBR_TABLE_LEDGER_ENTRY] = {"ledger_entry",
-                                true,
+                                INSERT_ONLY,
                                 "LSL",
                                 10,
                                 {"member_id", "wallet_id", "entry_no", "journal_no", "lot_no", "points",
                                  "balance_after", "active_at", "expires_at", "origin"}},
     [MBR_TABLE_LOT] = {"lot",
-                       false,
+                       WRITTEN,
                        "LSL",
                        10,
                        {"member_id", "wallet_id", "lot_no", "journal_no", "granted", "active_at",
                         "expires_at", "origin", "remaining", "held"}},
     [MBR_TABLE_ACTIVITY_DAY] =
-        {"activity_day", false, "LD", 5, {"member_id", "day", "purchases", "basis", "points_earned"}},
+        {"activity_day", WRITTEN, "LD", 5, {"member_id", "day", "purchases", "basis", "points_earned"}},
     [MBR_TABLE_MERCHANT_SPLIT] = {"merchant_split",
-                                  true,
+                                  INSERT_ONLY,
                                   "LLI",
                                   9,
                                   {"member_id", "journal_no", "split_no", "merchant_id", "kind",
@@ -163,17 +166,18 @@ refuse_table(Relation relation, const char *what)
 /* Of the statements that the engine makes on the table: history is only inserted into, and guarded otherwise.
  */
 static bool
-has_statement_triggers(const TriggerDesc *triggers, bool insert_only)
+has_statement_triggers(const TriggerDesc *triggers, TableUse use)
 {
-    if (triggers == NULL)
+    if (triggers == NULL || use == READ_ONLY)
         return false;
     if (triggers->trig_insert_before_statement || triggers->trig_insert_after_statement ||
         triggers->trig_insert_new_table)
         return true;
-    return !insert_only && (triggers->trig_update_before_statement || triggers->trig_update_after_statement ||
-                            triggers->trig_delete_before_statement || triggers->trig_delete_after_statement ||
-                            triggers->trig_update_old_table || triggers->trig_update_new_table ||
-                            triggers->trig_delete_old_table);
+    return use == WRITTEN &&
+           (triggers->trig_update_before_statement || triggers->trig_update_after_statement ||
+            triggers->trig_delete_before_statement || triggers->trig_delete_after_statement ||
+            triggers->trig_update_old_table || triggers->trig_update_new_table ||
+            triggers->trig_delete_old_table);
 }
 
 static void
@@ -183,9 +187,9 @@ check_table(Relation relation, const TableDef *def)
         refuse_table(relation, "another kind than an ordinary table");
     if (relation->rd_rel->relforcerowsecurity)
         refuse_table(relation, "forced row level security");
-    if (relation->rd_rules != NULL)
+    if (relation->rd_rules != NULL && def->use != READ_ONLY)
         refuse_table(relation, "rules");
-    if (has_statement_triggers(relation->trigdesc, def->insert_only))
+    if (has_statement_triggers(relation->trigdesc, def->use))
         refuse_table(relation, "statement level triggers");
     if (!OidIsValid(mbr_primary_key_index(relation)))
         refuse_table(relation, "no primary key");
@@ -298,7 +302,7 @@ updated_columns(const MbrTable *table)
     const TableDef *def = &defs[table->id];
     Bitmapset *updated = NULL;
 
-    if (def->insert_only)
+    if (def->use == INSERT_ONLY)
         return NULL;
     for (int c = strlen(def->key_types); c < def->ncolumns; c++)
         updated = bms_add_member(updated, maps[table->id].attno[c] - FirstLowInvalidHeapAttributeNumber);

@@ -49,6 +49,15 @@ mbr_payload_add_int(MbrPayload *payload, int64 value)
     add(payload, 'i', (char *)&bytes, sizeof(bytes));
 }
 
+void
+mbr_payload_add_time(MbrPayload *payload, int64 moment)
+{
+    if (moment == PG_INT64_MAX)
+        mbr_payload_add_null(payload);
+    else
+        mbr_payload_add_int(payload, moment);
+}
+
 /* Numbers inside jsonb keep their trailing zeros, so they are normalised here. */
 static void
 add_jsonb_value(MbrPayload *payload, JsonbIteratorToken token, const JsonbValue *value)

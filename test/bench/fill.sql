@@ -1,11 +1,11 @@
--- A programme with :members members of :purchases purchases each, one a day up to yesterday, written set-wise
--- as enroll_member and accrue_points would have written it; verify() says whether it is.
+-- A programme with :members members of :purchases purchases each, one a day up to the day before :ago days ago, written
+-- set-wise as enroll_member and accrue_points would have written it; verify() says whether it is.
 \set ON_ERROR_STOP on
 SET synchronous_commit = off;
 -- 10 purchases of 128.50 stay below every tier, so all members are regular
 CREATE TEMP TABLE given AS
 SELECT 128.50 AS amount, 128::bigint AS points,
-       (now() AT TIME ZONE 'Asia/Shanghai')::date - :purchases AS first_day;
+       (now() AT TIME ZONE 'Asia/Shanghai')::date - :purchases - :ago AS first_day;
 
 CREATE EXTENSION membership;
 SELECT membership.create_program('Bench', 'Asia/Shanghai');

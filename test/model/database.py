@@ -21,7 +21,8 @@ TABLES = {
     'source_key': ('verb, ref, journal_no', 'journal_no'),
     'receipt': ('merchant_id, order_ref, journal_no', 'journal_no'),
     'member_identity': ('kind, value', 'kind COLLATE "C", value COLLATE "C"'),
-    'tier_history': ('history_no, tier_id, lower(during) AS starts, upper(during) AS ends, cause, journal_no', 'history_no'),
+    'tier_history': ('history_no, tier_id, lower(during) AS starts, upper(during) AS ends, cause, journal_no',
+                     'history_no'),
     'account': ('*', 'wallet_id'),
     'member': ('*', 'member_id'),
     'member_balance': ('*', 'wallet'),
@@ -30,7 +31,8 @@ TABLES = {
     'member_statement': ('*', 'journal_no, entry_no'),
 }
 STATE = 'SELECT statement_timestamp() AS now, ' + ', '.join(
-    f'{ROWS.format(columns=columns, table=table, order=order)} AS {table}' for table, (columns, order) in TABLES.items())
+    f'{ROWS.format(columns=columns, table=table, order=order)} AS {table}'
+    for table, (columns, order) in TABLES.items())
 
 
 class Database:

@@ -142,7 +142,8 @@ class Plan:
     def _tiers(self, code):
         rank = TIERS.index(code)
         unit = (rank or 1) * 10**self.digits
-        changes = {'qualify_basis': self.pick((None, self.money(self.random.randint(1, 300 * unit)), self.money(500 * unit))),
+        threshold = self.pick((self.random.randint(1, 300 * unit), 500 * unit))
+        changes = {'qualify_basis': self.pick((None, self.money(threshold), self.money(threshold))),
                    'multiplier': self.pick((Decimal(1), Decimal('1.2'), Decimal('1.5'), self.rate(0, 30_000, 4))),
                    'validity_months': self.pick((None, 1, 12, 24))}
         if rank == 0:
@@ -201,7 +202,8 @@ class Plan:
             return kind, self.pick(('m{}@example.com', 'M{}@Example.COM ')).format(number)
         tail = f'{555_0000 + number}'
         country = self.phone_country or '965'
-        return kind, self.pick(('+{c}20{t}', '00{c}20{t}', '+{c} 20-{t} ', '20{t}', '020 {t}')).format(c=country, t=tail)
+        spelling = self.pick(('+{c}20{t}', '00{c}20{t}', '+{c} 20-{t} ', '20{t}', '020 {t}'))
+        return kind, spelling.format(c=country, t=tail)
 
     def _enroll(self):
         label = self.labels
@@ -272,9 +274,10 @@ class Plan:
         if self.chance(0.15):
             operation['tenders'] = [{'kind': 'cash', 'amount': self.money(self.random.randint(0, units))}]
         if self.chance(0.15):
-            operation['external_refs'] = {kind: self.new_ref() for kind in self.random.sample(('wechat', 'alipay', 'pos'), 2)}
+            kinds = self.random.sample(('wechat', 'alipay', 'pos'), 2)
+            operation['external_refs'] = {kind: self.new_ref() for kind in kinds}
         if self.chance(0.03):
-            self._spoil(operation)
+            return self._spoiled(operation)
         day = self.days.day_of(operation['occurred_at'] or self.now)
         settings = self.settings
         self._expect(operation['label'], day + timedelta(days=settings['pending_days']),
@@ -283,13 +286,14 @@ class Plan:
         self.keyed.append(operation)
         return operation
 
-    def _spoil(self, operation):
-        """One thing wrong; merchant 1 is always open."""
+    def _spoiled(self, operation):
+        """One thing wrong and no more, as no document says which of two is told: a known member, an open merchant."""
         amount = operation['amount']
-        operation.update(merchant_id=1, lines=None)
+        operation.update(label=self.random.randrange(4), merchant_id=1, lines=None, tenders=None, occurred_at=None)
         operation.update(self.pick((
             {'amount': None}, {'amount': Decimal(-1)}, {'amount': Decimal('0.12345')}, {'merchant_id': 99},
             {'tenders': [{'kind': 'cash', 'amount': amount + 1}]}, {'lines': [{'amount': amount + 1}]})))
+        return operation
 
     def _grant(self):
         expires_at = None
@@ -333,7 +337,8 @@ class Plan:
                 {'amount': self.money(1), 'lines': None, 'tenders': None})))
         return dict(first, **self.pick((
             {'amount': self.money(1), 'lines': None, 'tenders': None}, {'channel': 'kiosk'}, {'attributes': {'y': 1}},
-            {'occurred_at': self.now - timedelta(days=1)}, {'at': self.now}, {'external_refs': {'wechat': self.new_ref()}})))
+            {'occurred_at': self.now - timedelta(days=1)}, {'at': self.now},
+            {'external_refs': {'wechat': self.new_ref()}})))
 
     def _read(self):
         draw = self.random.random()

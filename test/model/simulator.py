@@ -80,7 +80,8 @@ class Simulation:
             row['tier_id']: Tier(row['tier_id'], row['code'], row['rank'], Fraction(row['multiplier']),
                                  None if row['qualify_basis'] is None else Fraction(row['qualify_basis']),
                                  row['validity_months']) for row in rows}
-        run("INSERT INTO membership.party VALUES (2, 'Shop', 'merchant'), (3, 'Chain', 'merchant'), (4, 'Annex', 'mall')")
+        run("INSERT INTO membership.party VALUES (2, 'Shop', 'merchant'), (3, 'Chain', 'merchant'),"
+            " (4, 'Annex', 'mall')")
         run("INSERT INTO membership.mall VALUES (2, 'Annex', 4)")
         for merchant_id in MERCHANTS:
             party, mall = {3: (2, 1), 4: (3, 1), 5: (3, 2)}.get(merchant_id, (1, 1))
@@ -139,7 +140,8 @@ class Simulation:
         code = None
         if invited_by is not None:
             code = ' ' + self.model.referral_codes.get(self.ids.get(invited_by), 'NOBODY00').lower()
-        answer = self.ask('enroll_member', identity_kind=kind, identity_value=value, at=at, referral_code=code, **profile)
+        answer = self.ask('enroll_member', identity_kind=kind, identity_value=value, at=at, referral_code=code,
+                          **profile)
         row = answer[0] or {}
         self.expect('enroll_member', answer, self.model.enroll, kind, value, at, row.get('member_id'),
                     row.get('referral_code'), referral_code=code, **profile)

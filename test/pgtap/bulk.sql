@@ -1,5 +1,5 @@
 -- The bulk road: accrue_batch against as many single calls, and what import_* brings from another system.
-\set tests 100
+\set tests 92
 \ir setup.psql
 SELECT open_mall() \gset
 INSERT INTO merchant (merchant_id, name, party_id, pending_days) VALUES (4, 'Jeweller', 2, 5);
