@@ -67,7 +67,8 @@ COMMENT ON COLUMN membership.member_statement.last_entry_no IS 'The member''s la
 
 CREATE OR REPLACE VIEW membership.member_tier_progress AS
 SELECT m.member_id, t.code AS tier, m.tier_since, m.tier_expires_at, m.tier_locked_until,
-       s.basis AS window_basis, n.code AS next_tier, greatest(n.qualify_basis - s.basis, 0) AS basis_missing
+       s.basis AS window_basis, n.code AS next_tier,
+       CASE WHEN n.code IS NOT NULL THEN greatest(n.qualify_basis - s.basis, 0) END AS basis_missing
   FROM membership.member m
   JOIN membership.tier t USING (tier_id)
  CROSS JOIN membership.program p

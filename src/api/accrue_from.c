@@ -39,11 +39,14 @@ typedef struct Load {
     int64 failed;
 } Load;
 
-/* Opens the query; a row-returning statement that writes could not be fetched across commits. */
+/*
+ * Opens the query; a row-returning statement that writes could not be fetched across commits. Without
+ * scrolling, for else the first commit would run it again from the start.
+ */
 static Portal
 open_query(const char *query)
 {
-    SPIPlanPtr plan = SPI_prepare(query, 0, NULL);
+    SPIPlanPtr plan = SPI_prepare_cursor(query, 0, NULL, CURSOR_OPT_NO_SCROLL);
     Portal portal;
 
     if (plan == NULL || !SPI_is_cursor_plan(plan))

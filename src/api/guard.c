@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -33,15 +34,17 @@ need_trigger(FunctionCallInfo fcinfo, bool row, bool update_only)
     return trigger;
 }
 
+/* The number of a column; it must have that type, if one is given. */
 static int
-need_column(TriggerData *trigger, const char *column)
+need_column(TriggerData *trigger, const char *column, Oid type)
 {
-    int attno = SPI_fnumber(RelationGetDescr(trigger->tg_relation), column);
+    TupleDesc desc = RelationGetDescr(trigger->tg_relation);
+    int attno = SPI_fnumber(desc, column);
 
-    if (attno <= 0)
+    if (attno <= 0 || (OidIsValid(type) && TupleDescAttr(desc, attno - 1)->atttypid != type))
         ereport(ERROR,
                 (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                 errmsg("column \"%s\" of \"%s\" does not exist", column,
+                 errmsg("column \"%s\" of \"%s\" does not exist or has another type", column,
                         RelationGetRelationName(trigger->tg_relation)),
                  errdetail("The trigger needs it."), errhint("Leave this function to create_program().")));
     return attno;
@@ -63,7 +66,7 @@ static bool
 unchanged(TriggerData *trigger, const char *column)
 {
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-    int attno = need_column(trigger, column);
+    int attno = need_column(trigger, column, InvalidOid);
     bool old_null, new_null;
     Datum old_value, new_value;
     Form_pg_attribute attribute;
@@ -104,7 +107,7 @@ membership_config_version(PG_FUNCTION_ARGS)
 {
     TriggerData *trigger = need_trigger(fcinfo, true, true);
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-    int attno = need_column(trigger, "config_version");
+    int attno = need_column(trigger, "config_version", INT8OID);
     MbrArgs args = MBR_NO_ARGS;
     MbrSession session;
     bool isnull = false;

@@ -124,6 +124,7 @@ membership_replace_identity(PG_FUNCTION_ARGS)
     char *new_value = mbr_get_text(fcinfo, 3, "new_value", MBR_MAX_REF);
     char *reason = mbr_get_text(fcinfo, 4, "reason", MBR_MAX_NOTE);
     MbrSession session;
+    bool had_old;
     int64 owner;
     MbrLoad load;
     MbrWork work;
@@ -132,22 +133,21 @@ membership_replace_identity(PG_FUNCTION_ARGS)
     mbr_change_begin(&session, member_id, false, &load, &work);
     old_value = mbr_identity_normalize(kind, old_value, load.config->phone_country);
     new_value = mbr_identity_normalize(kind, new_value, load.config->phone_country);
-    if (strcmp(old_value, new_value) != 0) {
-        bool had_old = has_identity(&session, kind, old_value, member_id);
-        bool claimed = claim_identity(&session, kind, new_value, member_id);
-
-        if (claimed && !had_old && mbr_identity_find(&session, kind, old_value, &owner))
+    had_old = has_identity(&session, kind, old_value, member_id);
+    if (!had_old && !has_identity(&session, kind, new_value, member_id)) {
+        if (mbr_identity_find(&session, kind, old_value, &owner) ||
+            mbr_identity_find(&session, kind, new_value, &owner))
             raise_taken(kind);
-        if (claimed && !had_old)
-            ereport(ERROR,
-                    (errcode(MBR_ERR_NO_IDENTITY),
-                     errmsg("member " INT64_FORMAT " has no such identity of kind \"%s\"", member_id, kind),
-                     errdetail("The old value is not this member's."),
-                     errhint("Use add_identity to give a further identity.")));
-        if (had_old)
-            mbr_identity_delete(&session, kind, old_value, member_id);
-        if (claimed || had_old)
-            mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
+        ereport(ERROR,
+                (errcode(MBR_ERR_NO_IDENTITY),
+                 errmsg("member " INT64_FORMAT " has no such identity of kind \"%s\"", member_id, kind),
+                 errdetail("The old value is not this member's."),
+                 errhint("Use add_identity to give a further identity.")));
+    }
+    if (had_old && strcmp(old_value, new_value) != 0) {
+        (void)claim_identity(&session, kind, new_value, member_id);
+        mbr_identity_delete(&session, kind, old_value, member_id);
+        mbr_change_post(&session, &load, &work, MBR_VERB_IDENTITY_CHANGE, reason);
     }
     mbr_leave(&session);
     PG_RETURN_VOID();

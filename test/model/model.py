@@ -276,8 +276,7 @@ class Programme:
         member = self.member(member_id).copy()
         require(member.status != 'closed', 'MB102')
         old_key, new_key = self._identity_key(kind, old), self._identity_key(kind, new)
-        done = self.identities.get(new_key) == member_id and self.identities.get(old_key) != member_id
-        if done or old_key == new_key:
+        if self.identities.get(new_key) == member_id and (self.identities.get(old_key) != member_id or old_key == new_key):
             return
         has_old, _ = self._has_identity(member, old_key), self._has_identity(member, new_key)
         require(has_old, 'MB007')
@@ -723,4 +722,4 @@ class Programme:
         return {'tier': tier.code, 'tier_since': member.tier_since, 'tier_expires_at': member.tier_expires_at,
                 'tier_locked_until': member.tier_locked_until, 'window_basis': spend,
                 'next_tier': after and after.code,
-                'basis_missing': max(after.qualify_basis - spend, Fraction(0)) if after else 0}
+                'basis_missing': max(after.qualify_basis - spend, Fraction(0)) if after else None}

@@ -1,6 +1,6 @@
 -- What a DBA may do to the tables that the engine writes without SQL: every change behaves as with SQL, or is refused by
 -- name. Each change is tried with the same postings and undone.
-\set tests 217
+\set tests 221
 \ir setup.psql
 SELECT open_mall() \gset
 UPDATE program SET points_valid_months = 12;
@@ -241,6 +241,11 @@ END
 $$;
 SELECT is(with_change(format('SELECT public.partition(%L)', name)), format('0A000 table "%s" cannot be used: it has another kind than an ordinary table', name), name || ': partitioned')
   FROM written;
+-- member and program are read so, but written by SQL
+SELECT is(with_change(format(change, name)), 'sound', format('%s: %s', name, what))
+  FROM (VALUES ('member'), ('program')) t (name),
+       (VALUES ('CREATE TRIGGER dba AFTER UPDATE ON %I EXECUTE FUNCTION audit_row()', 'a statement level trigger'),
+               ('CREATE RULE dba AS ON UPDATE TO %I DO ALSO NOTHING', 'a rule')) v (change, what);
 SELECT is(with_change('ALTER TABLE journal DROP CONSTRAINT journal_pkey'), '0A000 table "journal" cannot be used: it has no primary key', 'without primary key');
 SELECT is(with_change('ALTER TABLE lot RENAME TO lots'), '42P01 table "membership.lot" does not exist', 'a table renamed');
 CREATE TRIGGER dba AFTER INSERT ON ledger_entry EXECUTE FUNCTION audit_row();

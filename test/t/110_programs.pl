@@ -9,6 +9,7 @@ use Test::More;
 my @programs = (
 	[ 'argument fuzz, 10,000 calls', 'test/fuzz/run', '10000' ],
 	[ 'random operations against the model', 'test/model/run' ],
+	[ 'concurrent histories', 'test/model/histories' ],
 	[ 'real purchases', 'test/real/run' ]);
 
 for (@programs)
