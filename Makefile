@@ -22,7 +22,7 @@ ISOLATION_OPTS := $(REGRESS_OPTS)
 
 # These goals install PostgreSQL where it is missing and do their own build, so they go without PGXS, which has
 # a `check` of its own.
-STANDALONE = check lint bench doc canary sanitize valgrind quickstart quickstart-stop
+STANDALONE = check lint bench doc simulate canary sanitize valgrind quickstart quickstart-stop
 ifneq ($(filter $(STANDALONE),$(MAKECMDGOALS)),)
 .PHONY: $(STANDALONE)
 check:
@@ -33,6 +33,9 @@ bench:
 	@test/bench/run
 doc:
 	@test/doc
+SEEDS ?= 1-200
+simulate:
+	@pg_virtualenv -o fsync=off test/model/run --seeds $(SEEDS)
 canary:
 	@test/canary/run
 sanitize:
