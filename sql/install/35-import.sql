@@ -11,7 +11,7 @@ CREATE FUNCTION membership.import_lots(lots membership.lot_import[])
 RETURNS SETOF membership.import_result
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_import_lots';
 COMMENT ON FUNCTION membership.import_lots IS
-'Opens lots for points that members still have in another system, once per member and ref, as events of verb opening. Operators. Errors: 22004, 54000 too many rows; per row 22004, 22023 bad value, MB002 unknown member, MB102 closed member, MB201 same ref with other content.';
+'Opens lots for points that members still have in another system, once per member and ref, as events of verb opening. Operators. Errors: 22004, 54000 too many rows; per row 22003, 22004, 22023 bad value, MB002 unknown member, MB102 closed member, MB201 same ref with other content.';
 
 CREATE FUNCTION membership.import_purchases(purchases membership.purchase_import[])
 RETURNS SETOF membership.import_result

@@ -195,6 +195,12 @@ SELECT s.member_id, 'split_has_its_purchase', format('sale, commission or points
   LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
  WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review') OR s.kind NOT IN ('sale', 'commission', 'points_issued')
 UNION ALL
+SELECT s.member_id, 'split_numbers_are_gapless', format('journal %s: 1 to %s', s.journal_no, s.n),
+       format('from %s to %s', s.first, s.last)
+  FROM (SELECT member_id, journal_no, count(*) AS n, min(split_no) AS first, max(split_no) AS last
+          FROM membership.merchant_split GROUP BY member_id, journal_no) s
+ WHERE s.first <> 1 OR s.last <> s.n
+UNION ALL
 SELECT s.member_id, 'points_issued_not_more_than_awarded', format('journal %s: at most %s', s.journal_no, j.points), s.points::text
   FROM (SELECT member_id, journal_no, sum(points) AS points FROM membership.merchant_split
          WHERE kind = 'points_issued' GROUP BY member_id, journal_no) s

@@ -16,7 +16,6 @@ belongs_to_a_row(int sqlstate)
         case MAKE_SQLSTATE('2', '2', '0', '0', '0'):
         case MAKE_SQLSTATE('2', '3', '0', '0', '0'):
         case MAKE_SQLSTATE('5', '4', '0', '0', '0'):
-        case MAKE_SQLSTATE('0', 'A', '0', '0', '0'):
         case MAKE_SQLSTATE('P', '0', '0', '0', '0'):
             return true;
         case MAKE_SQLSTATE('M', 'B', '0', '0', '0'):

@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 84
+\set tests 85
 \ir setup.psql
 SELECT open_mall() \gset
 
@@ -116,9 +116,10 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$DELETE FROM membership.activity_day WHERE member_id = :vera AND day = '2024-02-01'$$, 'activity_is_sum_of_journal'),
     ($$INSERT INTO membership.activity_day VALUES (:vera, '2024-02-09', 1, 0, 0)$$, 'activity_is_sum_of_journal'),
     ($$UPDATE membership.journal SET merchant_collected = 9 WHERE member_id = :vera AND journal_no = 6$$, 'splits_balance_to_the_purchase'),
-    ($$DELETE FROM membership.merchant_split WHERE member_id = :vera AND kind = 'sale'$$, 'splits_balance_to_the_purchase'),
-    ($$UPDATE membership.merchant_split SET journal_no = 3 WHERE member_id = :vera AND kind = 'commission'$$, 'split_has_its_purchase'),
-    ($$UPDATE membership.merchant_split SET journal_no = 9 WHERE member_id = :vera AND kind = 'commission'$$, 'split_has_its_purchase'),
+    ($$DELETE FROM membership.merchant_split WHERE member_id = :vera AND kind = 'sale'$$, 'split_numbers_are_gapless splits_balance_to_the_purchase'),
+    ($$UPDATE membership.merchant_split SET split_no = 9 WHERE member_id = :vera AND kind = 'commission'$$, 'split_numbers_are_gapless'),
+    ($$UPDATE membership.merchant_split SET journal_no = 3 WHERE member_id = :vera AND kind = 'commission'$$, 'split_has_its_purchase split_numbers_are_gapless'),
+    ($$UPDATE membership.merchant_split SET journal_no = 9 WHERE member_id = :vera AND kind = 'commission'$$, 'split_has_its_purchase split_numbers_are_gapless'),
     ($$UPDATE membership.merchant_split SET points = 101 WHERE member_id = :vera AND kind = 'points_issued'$$, 'points_issued_not_more_than_awarded'),
     ($$UPDATE membership.merchant_split SET points = 101 WHERE member_id = public.m('rita') AND kind = 'points_issued'$$, 'points_issued_not_more_than_awarded'),
     -- members, tiers and configuration

@@ -339,7 +339,7 @@ CREATE TRIGGER earn AFTER INSERT ON sale REFERENCING NEW TABLE AS sold FOR EACH 
 SQL
 $node->safe_psql('copied', $copy);
 is($node->safe_psql('copied', "SELECT count(*) FROM sale; $posted"), "6000\n2700|27000", 'COPY with one for the statement: delivered again, nothing is posted');
-$node->safe_psql('copied', $copy =~ s/\t(\d+)\n/\t10$1\n/gr);
+$node->safe_psql('copied', $copy =~ s/\t(\d+)\n/\t10000$1\n/gr);
 is($node->safe_psql('copied', "SELECT count(*) FROM sale; $posted"), "9000\n5400|54000", '... and of new ones all');
 like(refused($node, 'copied', "COPY sale FROM stdin;\n1\t1\t10\t70001\n1\t99\t10\t70002\n\\.\n"), qr/MB003: merchant 99 does not exist/, 'COPY with one that cannot be posted fails');
 is($node->safe_psql('copied', "SELECT count(*) FROM sale; $posted"), "9000\n5400|54000", 'as a whole');
