@@ -48,3 +48,15 @@ log_line_prefix = '%p '
 CONF
     as_server env "PATH=$PATH" "$@" pg_ctl -s -w -t 300 -D "$root/data" -l "$root/data/log" start
 }
+
+# judge NAME COMMAND...: runs it and says whether it succeeded; counts in $failed those that did not.
+failed=0
+judge() {
+    local log="$work/${1// /_}.log"
+    if "${@:2}" > "$log" 2>&1; then
+        echo "ok - $1"
+    else
+        echo "not ok - $1, see $log"
+        failed=$((failed + 1))
+    fi
+}
