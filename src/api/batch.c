@@ -380,6 +380,8 @@ write_rows(void *argument)
 {
     Batch *batch = argument;
     MbrLoad load = {.config = batch->config};
+    MbrWork **decided = palloc(sizeof(MbrWork *) * Max(batch->nworks, 1));
+    int n = 0;
 
     claim_receipts(batch);
     for (int i = 0; i < batch->n; i++) {
@@ -393,11 +395,10 @@ write_rows(void *argument)
             mbr_accrue_raise_other_member(row->args.order_ref);
         mbr_accrue_write_context(batch->session, &row->args, row->result.journal_no);
     }
-    for (int i = 0; i < batch->nworks; i++) {
-        CHECK_FOR_INTERRUPTS();
+    for (int i = 0; i < batch->nworks; i++)
         if (batch->works[i].decided)
-            mbr_apply(batch->session, &load, &batch->works[i]);
-    }
+            decided[n++] = &batch->works[i];
+    mbr_apply_all(batch->session, &load, decided, n);
 }
 
 static void

@@ -218,20 +218,74 @@ update_account(MbrSession *session, const MbrWork *work)
     mbr_table_update(table, MBR_ACCOUNT_BALANCE, &args);
 }
 
-void
-mbr_apply(MbrSession *session, const MbrLoad *load, MbrWork *work)
+/* One kind of row of one member's work. */
+typedef void (*WriteStep)(MbrSession *session, const MbrLoad *load, const MbrWork *work);
+
+static void
+write_journals(MbrSession *session, const MbrLoad *load, const MbrWork *work)
 {
     for (int i = 0; i < work->njournals; i++)
         insert_journal(session, load, work, &work->journals[i]);
+}
+
+static void
+write_activities(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
     for (int i = 0; i < work->nactivities; i++)
         add_activity(session, load, work, &work->activities[i]);
+}
+
+static void
+write_entries(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
     for (int i = 0; i < work->nentries; i++)
         insert_entry(session, work, &work->entries[i]);
+}
+
+static void
+write_lots(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
     for (int i = 0; i < work->member.nlots; i++)
         write_lot(session, work, &work->member.lots[i]);
+}
+
+static void
+write_splits(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
     for (int i = 0; i < work->nsplits; i++)
         insert_split(session, load, work, &work->splits[i]);
+}
+
+static void
+write_tiers(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
     for (int i = 0; i < work->ntier_changes; i++)
         mbr_tier_store(session, load, work, &work->tier_changes[i]);
+}
+
+static void
+write_account(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
     update_account(session, work);
+}
+
+/* Table by table, so that the pages of one index are met while they are at hand. */
+void
+mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, int n)
+{
+    static const WriteStep steps[] = {write_journals, write_activities, write_entries, write_lots,
+                                      write_splits,   write_tiers,      write_account};
+
+    for (int step = 0; step < (int)lengthof(steps); step++) {
+        for (int i = 0; i < n; i++) {
+            CHECK_FOR_INTERRUPTS();
+            steps[step](session, load, works[i]);
+        }
+    }
+}
+
+void
+mbr_apply(MbrSession *session, const MbrLoad *load, MbrWork *work)
+{
+    mbr_apply_all(session, load, &work, 1);
 }
