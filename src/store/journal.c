@@ -67,6 +67,7 @@ static void
 read_purchase(MbrPurchase *purchase, const MbrConfig *config)
 {
     Jsonb *lines = mbr_col_jsonb(0, 18);
+    Jsonb *rules = mbr_col_jsonb(0, 23);
 
     *purchase = (MbrPurchase){
         .status = mbr_accrual_status_of(mbr_col_text(0, 4)),
@@ -87,6 +88,8 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
         .merchant_id = mbr_col_int4(0, 19, 0),
         .order_ref = mbr_col_text(0, 21),
         .channel = mbr_col_text(0, 22),
+        .frozen_rules = rules == NULL ? NULL : JsonbToCString(NULL, &rules->root, VARSIZE(rules)),
+        .growth = mbr_col_int8(0, 24, 0),
         .currency_scale = config->currency_scale,
     };
 }

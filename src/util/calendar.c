@@ -47,6 +47,15 @@ mbr_add_months(DateADT day, int months)
     return date2j(year, month, Min(mday, last)) - POSTGRES_EPOCH_JDATE;
 }
 
+DateADT
+mbr_month_start(DateADT day)
+{
+    int year, month, mday;
+
+    j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+    return day - mday + 1;
+}
+
 TimestampTz
 mbr_local_time(Timestamp local, pg_tz *zone)
 {

@@ -20,4 +20,7 @@ extern TimestampTz mbr_local_time(Timestamp local, pg_tz *zone);
 /* The same day some months later or earlier, clamped to the end of the month. */
 extern DateADT mbr_add_months(DateADT day, int months);
 
+/* The first day of its month. */
+extern DateADT mbr_month_start(DateADT day);
+
 #endif
