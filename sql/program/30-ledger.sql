@@ -106,7 +106,7 @@ COMMENT ON COLUMN membership.journal.points_wanted IS 'The award before review o
 COMMENT ON COLUMN membership.journal.base_points IS 'Part of points_wanted that the base rate alone gives.';
 COMMENT ON COLUMN membership.journal.tier_id IS 'Tier the purchase was judged by.';
 COMMENT ON COLUMN membership.journal.tier_after IS 'Tier of the member after the event.';
-COMMENT ON COLUMN membership.journal.rules IS 'Earning rules that matched or failed: {"stacking", "outcomes": [{rule_id, version, code, outcome, effect, value, points or growth, lines}]}, with rule_version all that the award was computed by; NULL = none.';
+COMMENT ON COLUMN membership.journal.rules IS 'Earning rules that matched or failed: {"stacking", "rules": [{rule_id, version, code, outcome, effect, value, points or growth, lines}]}, with rule_version all that the award was computed by; NULL = none.';
 COMMENT ON COLUMN membership.journal.growth IS 'Growth value gained by this event; NULL = none.';
 COMMENT ON COLUMN membership.journal.lines IS 'Lines of the order with the points of each; NULL = one line, the whole order.';
 

@@ -167,13 +167,14 @@ post_lot(MbrSession *session, Row *row)
     if (row->duplicate)
         return;
     active_at = Min(work.occurred_at, work.posted_at);
-    expires_at = lot->expires_at == DT_NOBEGIN ? mbr_points_expire_at(load.config, work.day, active_at)
-                                               : lot->expires_at;
+    expires_at = lot->expires_at == DT_NOBEGIN
+                     ? mbr_points_expire_at(load.config, NULL, work.day, work.occurred_at)
+                     : lot->expires_at;
     if (expires_at < active_at)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at lies before earned_at"),
                  errdetail("Points cannot die before they were earned."), errhint("Check both times.")));
-    mbr_adjust(&work, MBR_VERB_OPENING, lot->points, active_at, expires_at, lot->reason);
+    (void)mbr_adjust(&work, MBR_VERB_OPENING, lot->points, active_at, expires_at, lot->reason);
     mbr_raise_refusal(&work);
     mbr_apply(session, &load, &work);
 }
@@ -212,7 +213,6 @@ post_purchase(MbrSession *session, Row *row)
     const MbrPurchaseArgs *args = &import->args;
     MbrLoad load = mbr_accrue_load(args);
     MbrPurchase purchase;
-    MbrScratch scratch;
     MbrReceipt taken;
     MbrWork work;
     MbrPayload payload;
@@ -236,7 +236,7 @@ post_purchase(MbrSession *session, Row *row)
         row->journal_no = taken.journal_no;
         return;
     }
-    mbr_purchase_prepare(args, &load, &work, &purchase, &scratch);
+    mbr_purchase_prepare(args, &load, &work, &purchase);
     purchase.points_wanted = import->points;
     mbr_import(&work, &purchase);
     mbr_raise_refusal(&work);

@@ -13,8 +13,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     /* configuration */
     [MBR_PLAN_PROGRAM] = {
         "SELECT config_version, table_version, time_zone, currency_digits, phone_country, base_rate, "
-        "award_rounding, points_valid_months, pending_days, claim_days, (EXTRACT(epoch "
-        "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, stacking FROM membership.program",
+        "award_rounding, expiry, pending_days, claim_days, (EXTRACT(epoch "
+        "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, min_life_days, "
+        "stacking FROM membership.program",
         ""},
     [MBR_PLAN_TIERS] = {
         "SELECT tier_id, rank, multiplier, qualify_basis, validity_months, code FROM membership.tier "
@@ -153,7 +154,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "coalesce(l.points, o.points), coalesce(o.growth, 0), (v.definition ->> 'funder_party_id')::integer, "
         "v.definition ->> 'expiry', (v.definition ->> 'pending_days')::integer "
         "FROM membership.journal j, "
-        "jsonb_to_recordset(j.rules -> 'outcomes') o (rule_id integer, version integer, effect text, outcome text, "
+        "jsonb_to_recordset(j.rules -> 'rules') o (rule_id integer, version integer, effect text, outcome text, "
         "points bigint, growth bigint, lines jsonb) "
         "LEFT JOIN jsonb_to_recordset(o.lines) l (line_no integer, points bigint) ON l.points IS NOT NULL "
         "JOIN membership.rule_version v ON v.rule_id = o.rule_id AND v.version = o.version "

@@ -56,6 +56,17 @@ mbr_month_start(DateADT day)
     return day - mday + 1;
 }
 
+DateADT
+mbr_period_end(DateADT day, int months, int later)
+{
+    int year, month, mday;
+
+    j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+    month += year * 12 - 1;
+    month += (later + 1) * months - month % months; /* the first one after it */
+    return date2j(month / 12, month % 12 + 1, 1) - 1 - POSTGRES_EPOCH_JDATE;
+}
+
 TimestampTz
 mbr_local_time(Timestamp local, pg_tz *zone)
 {
