@@ -84,7 +84,8 @@ mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *loa
     mbr_purchase_prepare(args, load, work, purchase);
     mbr_match_rules(session, args, load, work, purchase, explain);
     n = purchase->nlines + purchase->nuses + 1;
-    scratch = (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
+    scratch =
+        (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
     mbr_accrue(work, purchase, &scratch);
     mbr_raise_refusal(work);
     mbr_freeze(purchase, load->config->digits);

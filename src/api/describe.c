@@ -13,12 +13,12 @@
 
 #define MASK(column) (UINT64CONST(1) << (column))
 
-#define PERSON_COLUMNS                                                                                       \
-    (MASK(MBR_CTX_BIRTHDAY) | MASK(MBR_CTX_BIRTHDAY_MONTH) | MASK(MBR_CTX_BIRTHDAY_DAY) |                    \
+#define PERSON_COLUMNS                                                                    \
+    (MASK(MBR_CTX_BIRTHDAY) | MASK(MBR_CTX_BIRTHDAY_MONTH) | MASK(MBR_CTX_BIRTHDAY_DAY) | \
      MASK(MBR_CTX_AGE) | MASK(MBR_CTX_TAGS) | MASK(MBR_CTX_SOURCE) | MASK(MBR_CTX_MEMBER_ATTRIBUTES))
-#define HISTORY_COLUMNS                                                                                      \
-    (MASK(MBR_CTX_FIRST_PURCHASE) | MASK(MBR_CTX_DAYS_SINCE_PURCHASE) | MASK(MBR_CTX_ORDERS_TODAY) |         \
-     MASK(MBR_CTX_BASIS_TODAY) | MASK(MBR_CTX_ORDERS_MONTH) | MASK(MBR_CTX_BASIS_MONTH) |                    \
+#define HISTORY_COLUMNS                                                                              \
+    (MASK(MBR_CTX_FIRST_PURCHASE) | MASK(MBR_CTX_DAYS_SINCE_PURCHASE) | MASK(MBR_CTX_ORDERS_TODAY) | \
+     MASK(MBR_CTX_BASIS_TODAY) | MASK(MBR_CTX_ORDERS_MONTH) | MASK(MBR_CTX_BASIS_MONTH) |            \
      MASK(MBR_CTX_ORDERS_12M) | MASK(MBR_CTX_BASIS_12M))
 
 MbrSubject
@@ -27,13 +27,13 @@ mbr_subject_of(const MbrConfig *config, const MbrPurchase *purchase, const MbrLi
     int merchant_id = line == NULL ? purchase->merchant_id : line->terms->merchant_id;
     const MbrMerchant *merchant = mbr_config_merchant(config, merchant_id);
 
-    return (MbrSubject){
-        .merchant = merchant,
-        .line = line,
-        .merchant_id = psprintf("%d", merchant_id),
-        .mall_id = psprintf("%d", merchant->mall_id),
-        .brand = line != NULL && line->brand != NULL ? line->brand : merchant->brand,
-        .category = line != NULL && line->category != NULL ? line->category : merchant->category};
+    return (MbrSubject){.merchant = merchant,
+                        .line = line,
+                        .merchant_id = psprintf("%d", merchant_id),
+                        .mall_id = psprintf("%d", merchant->mall_id),
+                        .brand = line != NULL && line->brand != NULL ? line->brand : merchant->brand,
+                        .category =
+                            line != NULL && line->category != NULL ? line->category : merchant->category};
 }
 
 Timestamp

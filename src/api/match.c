@@ -29,7 +29,7 @@ typedef struct Match {
     bool explain;
     bool earns; /* some line is eligible */
     MbrSubject order;
-    MbrSubject *lines; /* of eligible ones */
+    MbrSubject *lines;         /* of eligible ones */
     MbrRuleVersion **versions; /* of the uses */
     Trial *trials;
     int ntrials;
@@ -101,10 +101,12 @@ why_filtered(const char *value, MbrFilterKind kind)
     static const char *const names[] = {
         [MBR_FILTER_MERCHANT] = "merchant", [MBR_FILTER_BRAND] = "brand", [MBR_FILTER_CATEGORY] = "category",
         [MBR_FILTER_MALL] = "mall",         [MBR_FILTER_TIER] = "tier",   [MBR_FILTER_CHANNEL] = "channel"};
-    static const char *const columns[] = {
-        [MBR_FILTER_MERCHANT] = "merchant_ids", [MBR_FILTER_BRAND] = "brands",
-        [MBR_FILTER_CATEGORY] = "categories",   [MBR_FILTER_MALL] = "mall_ids",
-        [MBR_FILTER_TIER] = "tiers",            [MBR_FILTER_CHANNEL] = "channels"};
+    static const char *const columns[] = {[MBR_FILTER_MERCHANT] = "merchant_ids",
+                                          [MBR_FILTER_BRAND] = "brands",
+                                          [MBR_FILTER_CATEGORY] = "categories",
+                                          [MBR_FILTER_MALL] = "mall_ids",
+                                          [MBR_FILTER_TIER] = "tiers",
+                                          [MBR_FILTER_CHANNEL] = "channels"};
 
     if (value == NULL)
         return psprintf("no %s is known, and %s asks for one", names[kind], columns[kind]);
@@ -304,9 +306,10 @@ void
 mbr_match_rules(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                 MbrPurchase *purchase, bool explain)
 {
-    Match match = {.about = {.session = session, .args = args, .load = load, .work = work, .purchase = purchase},
-                   .purchase = purchase,
-                   .explain = explain};
+    Match match = {
+        .about = {.session = session, .args = args, .load = load, .work = work, .purchase = purchase},
+        .purchase = purchase,
+        .explain = explain};
     Bitmapset *candidates;
     int number = -1;
     int n;

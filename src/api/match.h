@@ -12,7 +12,7 @@ extern void mbr_match_rules(MbrSession *session, const MbrPurchaseArgs *args, Mb
                             MbrPurchase *purchase, bool explain);
 
 /* Records the rules that failed on a posted purchase. */
-extern void mbr_record_failures(MbrSession *session, int64 member_id, int64 journal_no,
-                                const MbrPurchase *purchase);
+extern void
+mbr_record_failures(MbrSession *session, int64 member_id, int64 journal_no, const MbrPurchase *purchase);
 
 #endif

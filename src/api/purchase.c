@@ -61,8 +61,7 @@ mbr_points_life(const MbrLoad *load, const MbrWork *work, const MbrMerchant *mer
         days = merchant->pending_days >= 0 ? merchant->pending_days : config->pending_days;
     if (days > 0)
         life.active_at = mbr_day_start(work->day + days + MBR_CANARY(PENDING_A_DAY_LATE), config->zone);
-    life.expires_at =
-        mbr_points_expire_at(config, expiry, work->day, Max(life.active_at, work->occurred_at));
+    life.expires_at = mbr_points_expire_at(config, expiry, work->day, Max(life.active_at, work->occurred_at));
     return life;
 }
 

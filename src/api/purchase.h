@@ -65,7 +65,8 @@ typedef struct MbrLife {
     int64 expires_at;
 } MbrLife;
 
-/* The life of points bought at a merchant; pending_days -1 and expiry NULL = as merchant and programme say. */
+/* The life of points bought at a merchant; pending_days -1 and expiry NULL = as merchant and programme say.
+ */
 extern MbrLife mbr_points_life(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant,
                                int pending_days, const MbrExpiry *expiry);
 

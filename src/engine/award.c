@@ -92,8 +92,7 @@ factor_of(Terms *terms, MbrStacking stacking, int64_t multiplier)
 
     if (stacking == MBR_STACK_ADDITIVE)
         return (MbrWide)(multiplier - MBR_MULTIPLIER_SCALE) * FACTOR_OF_MULTIPLIER;
-    terms->product =
-        mbr_round_div(times(terms, before, multiplier), MBR_MULTIPLIER_SCALE, MBR_ROUND_HALF_UP);
+    terms->product = mbr_round_div(times(terms, before, multiplier), MBR_MULTIPLIER_SCALE, MBR_ROUND_HALF_UP);
     return terms->product - before;
 }
 

@@ -71,7 +71,8 @@ find_exclusive(const MbrPurchase *purchase, Kind kind, int line)
 static bool
 is_rival(const MbrRule *a, const MbrRule *b)
 {
-    return a->effect == b->effect && (a->effect == MBR_EFFECT_RATE || (a->group >= 0 && a->group == b->group));
+    return a->effect == b->effect &&
+           (a->effect == MBR_EFFECT_RATE || (a->group >= 0 && a->group == b->group));
 }
 
 /* The best rule that the rule meets: itself, when it wins. Rates of all groups meet in the end. */

@@ -152,12 +152,12 @@ typedef struct MbrCell {
 /* A rule met by a purchase. */
 typedef struct MbrUse {
     const MbrRule *rule;
-    MbrCell *cells; /* one a line; of an order rule, matched on every eligible line */
+    MbrCell *cells;           /* one a line; of an order rule, matched on every eligible line */
     MbrOutcome outcome;       /* given: not matched, failed or (matched) shadow or applied; decided: beaten */
     const MbrRule *beaten_by; /* decided, with beaten */
-    int64_t points;           /* decided; growth, of a growth rule; of a shadow rule what it would give alone */
-    const char *sqlstate;     /* with failed */
-    const char *message;      /* with failed, and why it did not match */
+    int64_t points;       /* decided; growth, of a growth rule; of a shadow rule what it would give alone */
+    const char *sqlstate; /* with failed */
+    const char *message;  /* with failed, and why it did not match */
 } MbrUse;
 
 /* What a merchant agreed to, for one purchase. */
@@ -253,9 +253,9 @@ typedef struct MbrJournal {
     int64_t points;
     int64_t balance;
     int64_t last_entry_no;
-    int64_t refers_to;           /* 0 = none */
-    const char *reason;          /* NULL = none */
-    MbrReason reason_code;       /* of a review */
+    int64_t refers_to;     /* 0 = none */
+    const char *reason;    /* NULL = none */
+    MbrReason reason_code; /* of a review */
     int64_t growth;
     const MbrPurchase *purchase; /* of an accrual */
 } MbrJournal;

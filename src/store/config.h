@@ -37,7 +37,7 @@ typedef struct MbrMerchant {
     int mall_party_id;
     const char *brand;    /* NULL = none */
     const char *category; /* likewise */
-    int pending_days; /* -1 = the programme's */
+    int pending_days;     /* -1 = the programme's */
     DateADT opened_on;
     DateADT ended_on;
     const MbrContract *contracts;

@@ -32,8 +32,8 @@ typedef struct MbrHistory {
 extern MbrPerson mbr_facts_person(MbrSession *session, int64 member_id);
 extern MbrHistory mbr_facts_history(MbrSession *session, const MbrConfig *config, const MbrWork *work);
 /* Whether a purchase before had a line of that merchant, or of that category. */
-extern bool mbr_facts_bought_at(MbrSession *session, const MbrConfig *config, const MbrWork *work,
-                                int merchant_id);
+extern bool
+mbr_facts_bought_at(MbrSession *session, const MbrConfig *config, const MbrWork *work, int merchant_id);
 extern bool mbr_facts_bought_category(MbrSession *session, const MbrConfig *config, const MbrWork *work,
                                       const char *category);
 

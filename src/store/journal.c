@@ -46,8 +46,8 @@ lines_json(const MbrPurchase *purchase, int digits)
 static void
 add_gain(StringInfo json, const MbrRule *rule, int64 gain)
 {
-    appendStringInfo(json, ",\"%s\":" INT64_FORMAT,
-                     rule->effect == MBR_EFFECT_GROWTH ? "growth" : "points", gain);
+    appendStringInfo(json, ",\"%s\":" INT64_FORMAT, rule->effect == MBR_EFFECT_GROWTH ? "growth" : "points",
+                     gain);
 }
 
 /* What an applied rule gave to each line it matched, or which rule beat it there. */
@@ -86,8 +86,8 @@ add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
 {
     const MbrRule *rule = use->rule;
 
-    appendStringInfo(json, "{\"rule_id\":%d,\"version\":%d,\"code\":\"%s\",\"outcome\":\"%s\"",
-                     rule->rule_id, rule->version, rule->code, mbr_outcome_name(use->outcome));
+    appendStringInfo(json, "{\"rule_id\":%d,\"version\":%d,\"code\":\"%s\",\"outcome\":\"%s\"", rule->rule_id,
+                     rule->version, rule->code, mbr_outcome_name(use->outcome));
     appendStringInfo(json, ",\"effect\":\"%s\",\"value\":%s", mbr_effect_name(rule->effect),
                      mbr_rate_text(rule->value, decimals_of(rule->effect)));
     if (use->outcome == MBR_OUTCOME_APPLIED || use->outcome == MBR_OUTCOME_SHADOW)

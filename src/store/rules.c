@@ -35,7 +35,8 @@ words_of(ArrayType *array, int *n)
         deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, n);
     words = palloc(sizeof(char *) * *n);
     for (int i = 0; i < *n; i++)
-        words[i] = type == INT4OID ? psprintf("%d", DatumGetInt32(elements[i])) : TextDatumGetCString(elements[i]);
+        words[i] =
+            type == INT4OID ? psprintf("%d", DatumGetInt32(elements[i])) : TextDatumGetCString(elements[i]);
     return words;
 }
 
