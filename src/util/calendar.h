@@ -20,4 +20,7 @@ extern TimestampTz mbr_local_time(Timestamp local, pg_tz *zone);
 /* The same day some months later or earlier, clamped to the end of the month. */
 extern DateADT mbr_add_months(DateADT day, int months);
 
+/* Reads YYYY-MM-DD, years 1 to 9999; false for any other text. */
+extern bool mbr_parse_day(const char *text, size_t length, DateADT *day);
+
 #endif
