@@ -5,10 +5,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s ON %s membership.%s', a.privilege, a.class, a.name)
       FROM (VALUES
         ('EXECUTE', 'FUNCTION', '{application,operator}',
-         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points}'),
+         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points,attr_date}'),
         ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
-        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,retry_accrual_errors,import_members,import_lots,import_purchases,import_tiers}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
          '{member_balance,member_lots,member_statement,member_tier_progress}'),
