@@ -69,7 +69,7 @@ add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points)
     }
     if (activity == NULL) {
         activity = &work->activities[work->nactivities++];
-        *activity = (MbrActivity){.day = work->day};
+        *activity = (MbrActivity){.day = work->day, .place = work->day_place};
     }
     activity->purchases += purchases;
     activity->basis += basis;

@@ -46,6 +46,7 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
         .next_entry_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_ENTRY_NO, 0),
         .next_expiry = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER),
         .last_posted_at = mbr_table_get_int8(account, MBR_ACCOUNT_LAST_POSTED_AT, 0),
+        .place = mbr_table_place(account),
     };
     return true;
 }
@@ -174,21 +175,28 @@ add_basis(int64 sum, int64 basis)
     return Min(sum, MBR_MAX_AMOUNT) + Min(basis, MBR_MAX_AMOUNT);
 }
 
-/* Basis spend of the days after one, up to another: as stored, and as posted here. */
+/*
+ * Basis spend of the days after one, up to another: as stored, and as posted here. On the way it sees whether
+ * the posting's own day has activity, if that is one of them.
+ */
 static int64
-window_basis(MbrSession *session, const MbrLoad *load, const MbrWork *work, DateADT after, DateADT until)
+window_basis(MbrSession *session, const MbrLoad *load, MbrWork *work, DateADT after, DateADT until)
 {
     MbrTable *table = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, false);
     Datum key = Int64GetDatum(work->member.member_id);
     Datum above = DateADTGetDatum(after);
     int64 sum = 0;
 
+    work->day_place = load->in_window ? MBR_PLACE_NONE : MBR_PLACE_UNKNOWN;
     mbr_table_scan(table, &key, 1, &above);
     while (mbr_table_next(table)) {
         bool isnull;
+        DateADT day = DatumGetDateADT(mbr_table_get(table, MBR_ACTIVITY_DAY, &isnull));
 
-        if (DatumGetDateADT(mbr_table_get(table, MBR_ACTIVITY_DAY, &isnull)) > until)
+        if (day > until)
             break;
+        if (day == work->day)
+            work->day_place = mbr_table_place(table);
         sum = add_basis(sum,
                         mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
                                          load->config->digits));
@@ -211,6 +219,7 @@ lot_of(MbrTable *table)
                     .held = mbr_table_get_int8(table, MBR_LOT_HELD, 0),
                     .active_at = mbr_table_get_int8(table, MBR_LOT_ACTIVE_AT, 0),
                     .expires_at = mbr_table_get_int8(table, MBR_LOT_EXPIRES_AT, MBR_NEVER),
+                    .place = mbr_table_place(table),
                     .origin =
                         mbr_verb_of(TextDatumGetCString(mbr_table_get(table, MBR_LOT_ORIGIN, &isnull)))};
 }

@@ -17,6 +17,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -129,7 +130,7 @@ struct MbrTable {
     Relation relation;
     Relation index;
     TupleTableSlot *current; /* the row found */
-    IndexScanDesc scan;
+    IndexScanDesc scan;      /* the last one, for the next; NULL = none */
 
     /* of a table that is written */
     EState *estate; /* NULL = not written */
@@ -244,8 +245,20 @@ snapshot_of(MbrSession *session)
 }
 
 static void
+end_scan(MbrTable *table)
+{
+    if (table->scan != NULL)
+        index_endscan(table->scan);
+    table->scan = NULL;
+}
+
+/* And the scans that read by it. */
+static void
 drop_snapshot(MbrTables *tables)
 {
+    for (int i = 0; i < MBR_TABLE_COUNT; i++)
+        if (tables->open[i] != NULL)
+            end_scan(tables->open[i]);
     if (tables->snapshot != NULL)
         UnregisterSnapshot(tables->snapshot);
     tables->snapshot = NULL;
@@ -342,14 +355,6 @@ open_index(MbrTable *table)
 {
     if (table->index == NULL)
         table->index = index_open(maps[table->id].index, AccessShareLock);
-}
-
-static void
-end_scan(MbrTable *table)
-{
-    if (table->scan != NULL)
-        index_endscan(table->scan);
-    table->scan = NULL;
 }
 
 /* As the SQL statements would: reading blocks no index build, locking rows and writing are more. */
@@ -481,7 +486,6 @@ mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above)
     ScanKeyData keys[MAX_KEYS];
     int n;
 
-    end_scan(table);
     open_index(table);
     for (n = 0; n < nkeys; n++)
         ScanKeyInit(&keys[n], n + 1, BTEqualStrategyNumber, equal_proc(types[n]), key[n]);
@@ -490,7 +494,10 @@ mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above)
         ScanKeyInit(&keys[n], n + 1, BTGreaterStrategyNumber, F_DATE_GT, *above);
         n++;
     }
-    table->scan = mbr_index_beginscan(table->relation, table->index, snapshot_of(table->session), n);
+    if (table->scan != NULL && table->scan->numberOfKeys != n)
+        end_scan(table);
+    if (table->scan == NULL)
+        table->scan = mbr_index_beginscan(table->relation, table->index, snapshot_of(table->session), n);
     index_rescan(table->scan, keys, n, NULL, 0);
 }
 
@@ -503,12 +510,49 @@ mbr_table_next(MbrTable *table)
 bool
 mbr_table_find(MbrTable *table, const Datum *key)
 {
-    bool found;
-
     mbr_table_scan(table, key, strlen(defs[table->id].key_types), NULL);
-    found = mbr_table_next(table);
-    end_scan(table);
-    return found;
+    return mbr_table_next(table);
+}
+
+int64
+mbr_table_place(const MbrTable *table)
+{
+    const ItemPointerData *tid = &table->current->tts_tid;
+
+    return (int64)ItemPointerGetBlockNumber(tid) << 16 | ItemPointerGetOffsetNumber(tid);
+}
+
+static bool
+has_key(MbrTable *table, const Datum *key)
+{
+    TupleDesc desc = RelationGetDescr(table->relation);
+    int nkeys = strlen(defs[table->id].key_types);
+
+    for (int i = 0; i < nkeys; i++) {
+        Form_pg_attribute column = TupleDescAttr(desc, maps[table->id].attno[i] - 1);
+        bool isnull;
+
+        if (!datumIsEqual(mbr_table_get(table, i, &isnull), key[i], column->attbyval, column->attlen))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * The place saves a descent of the index, and is no more than a hint: a row that has moved, or another one in
+ * its place, is noticed by snapshot and key.
+ */
+bool
+mbr_table_find_at(MbrTable *table, int64 place, const Datum *key)
+{
+    ItemPointerData tid;
+
+    ItemPointerSet(&tid, (BlockNumber)(place >> 16), (OffsetNumber)(place & 0xFFFF));
+    return (place != 0 &&
+            table_tuple_fetch_row_version(table->relation, &tid, snapshot_of(table->session),
+                                          table->current) &&
+            has_key(table, key)) ||
+           mbr_table_find(table, key);
 }
 
 static void

@@ -90,6 +90,10 @@ extern void mbr_tables_close(MbrSession *session);
 /* Finds a row by its primary key in a fresh snapshot (the caller's in a read-only session); it becomes
  * current. */
 extern bool mbr_table_find(MbrTable *table, const Datum *key);
+/* Where the current row is, for mbr_table_find_at(); never 0 or negative. */
+extern int64 mbr_table_place(const MbrTable *table);
+/* Finds a row by its key, first looking where it was before (0 = nowhere). */
+extern bool mbr_table_find_at(MbrTable *table, int64 place, const Datum *key);
 /* The same, and locks it FOR NO KEY UPDATE; the current row is then its newest version. */
 extern bool mbr_table_lock(MbrTable *table, const Datum *key);
 /* Rows whose key begins with nkeys values, in key order; above, if not null, bounds the next key column
