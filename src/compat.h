@@ -65,6 +65,17 @@ mbr_primary_key_index(Relation table)
 #endif
 }
 
+/* 16 added a parameter for updates that touch only summarizing indexes. */
+static inline List *
+mbr_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+    return ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL, false);
+#else
+    return ExecInsertIndexTuples(result, slot, estate, false, false, NULL, NIL);
+#endif
+}
+
 static inline void
 mbr_eval_plan_qual_init(EPQState *epq, EState *estate)
 {

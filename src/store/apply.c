@@ -271,7 +271,10 @@ write_account(MbrSession *session, const MbrLoad *load, const MbrWork *work)
     update_account(session, work);
 }
 
-/* Table by table, so that the pages of one index are met while they are at hand. */
+/*
+ * Table by table, so that the pages of one index are met while they are at hand, and the rows of many members
+ * are written at a time.
+ */
 void
 mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, int n)
 {
@@ -279,10 +282,14 @@ mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, i
                                       write_splits,   write_tiers,      write_account};
 
     for (int step = 0; step < (int)lengthof(steps); step++) {
+        if (n > 1)
+            mbr_tables_collect(session);
         for (int i = 0; i < n; i++) {
             CHECK_FOR_INTERRUPTS();
             steps[step](session, load, works[i]);
         }
+        if (n > 1)
+            mbr_tables_flush(session);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
+#include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
@@ -29,6 +30,7 @@
 
 #define MAX_COLUMNS 32
 #define MAX_KEYS 3
+#define MAX_WAITING 256 /* rows written at a time */
 
 /* What is done to a table here; member and program are written by SQL. */
 typedef enum TableUse { READ_ONLY, INSERT_ONLY, WRITTEN } TableUse;
@@ -138,6 +140,9 @@ struct MbrTable {
     TupleTableSlot *fresh; /* the row to write */
     EPQState epq;
     ExprState **defaults; /* by attribute number - 1; of columns the engine does not know */
+    bool may_wait;        /* inserted rows may be collected */
+    TupleTableSlot *waiting[MAX_WAITING];
+    int nwaiting;
 };
 
 /* A session's open tables, and the snapshot it reads by. */
@@ -145,6 +150,7 @@ struct MbrTables {
     MbrTable *open[MBR_TABLE_COUNT];
     Snapshot snapshot; /* registered; NULL = none yet */
     bool writing;
+    bool collecting;
 };
 
 static void
@@ -284,7 +290,10 @@ open_relation(MbrTableId id, LOCKMODE lockmode)
     }
 }
 
-/* A column that the engine does not know gets its default, as INSERT would give it. */
+/*
+ * A column that the engine does not know gets its default, as INSERT would give it. A volatile one might look
+ * at the table.
+ */
 static void
 prepare_defaults(MbrTable *table)
 {
@@ -303,9 +312,20 @@ prepare_defaults(MbrTable *table)
         for (int c = 0; c < defs[table->id].ncolumns && !known; c++)
             known = (map->attno[c] == i + 1);
         expression = known ? NULL : (Expr *)build_column_default(table->relation, i + 1);
-        if (expression != NULL)
-            table->defaults[i] = ExecPrepareExpr(expression, table->estate);
+        if (expression == NULL)
+            continue;
+        table->defaults[i] = ExecPrepareExpr(expression, table->estate);
+        if (contain_volatile_functions_not_nextval((Node *)expression))
+            table->may_wait = false;
     }
+}
+
+/* A trigger before a row may look at the table too. */
+static bool
+has_triggers_before_rows(const TriggerDesc *triggers)
+{
+    return triggers != NULL && (triggers->trig_insert_before_row || triggers->trig_update_before_row ||
+                                triggers->trig_delete_before_row);
 }
 
 /* Which columns an update may change: all that the engine knows after the key. */
@@ -342,6 +362,7 @@ open_for_write(MbrTable *table)
     ExecOpenIndices(table->result, false);
     table->fresh = MakeSingleTupleTableSlot(RelationGetDescr(table->relation), &TTSOpsVirtual);
     mbr_eval_plan_qual_init(&table->epq, table->estate);
+    table->may_wait = !has_triggers_before_rows(table->relation->trigdesc);
     prepare_defaults(table);
     MemoryContextSwitchTo(saved);
     if (!table->session->tables->writing) {
@@ -465,6 +486,8 @@ mbr_tables_close(MbrSession *session)
 
 /* ------------------------------------------------------------------ reading */
 
+static void write_waiting(MbrTable *table);
+
 static RegProcedure
 equal_proc(char type)
 {
@@ -486,6 +509,8 @@ mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above)
     ScanKeyData keys[MAX_KEYS];
     int n;
 
+    if (table->nwaiting > 0)
+        write_waiting(table);
     open_index(table);
     for (n = 0; n < nkeys; n++)
         ScanKeyInit(&keys[n], n + 1, BTEqualStrategyNumber, equal_proc(types[n]), key[n]);
@@ -608,10 +633,8 @@ mbr_table_get_int8(MbrTable *table, int column, int64 if_null)
 /* ------------------------------------------------------------------ writing */
 
 static void
-set_columns(MbrTable *table, int from, const MbrArgs *values)
+set_columns(const MbrTable *table, TupleTableSlot *slot, int from, const MbrArgs *values)
 {
-    TupleTableSlot *slot = table->fresh;
-
     for (int i = 0; i < values->n; i++) {
         int attno = maps[table->id].attno[from + i];
 
@@ -620,23 +643,105 @@ set_columns(MbrTable *table, int from, const MbrArgs *values)
     }
 }
 
-void
-mbr_table_insert(MbrTable *table, const MbrArgs *row)
+static void
+fill_slot(MbrTable *table, TupleTableSlot *slot, const MbrArgs *row)
 {
-    TupleTableSlot *slot = ExecClearTuple(table->fresh);
     int natts = slot->tts_tupleDescriptor->natts;
 
     Assert(row->n == defs[table->id].ncolumns);
+    ExecClearTuple(slot);
     memset(slot->tts_isnull, true, natts * sizeof(bool));
     for (int i = 0; table->defaults != NULL && i < natts; i++)
         if (table->defaults[i] != NULL)
             slot->tts_values[i] = ExecEvalExprSwitchContext(
                 table->defaults[i], GetPerTupleExprContext(table->estate), &slot->tts_isnull[i]);
-    set_columns(table, 0, row);
+    set_columns(table, slot, 0, row);
     ExecStoreVirtualTuple(slot);
+}
+
+static TupleTableSlot *
+waiting_slot(MbrTable *table)
+{
+    MemoryContext saved;
+
+    if (table->waiting[table->nwaiting] == NULL) {
+        saved = MemoryContextSwitchTo(table->estate->es_query_cxt);
+        table->waiting[table->nwaiting] = table_slot_create(table->relation, &table->estate->es_tupleTable);
+        MemoryContextSwitchTo(saved);
+    }
+    return table->waiting[table->nwaiting];
+}
+
+/* What ExecSimpleRelationInsert does with the row before it stores it. */
+static void
+check_row(MbrTable *table, TupleTableSlot *slot)
+{
+    const TupleConstr *constraints = RelationGetDescr(table->relation)->constr;
+
+    if (constraints == NULL)
+        return;
+    if (constraints->has_generated_stored)
+        ExecComputeStoredGenerated(table->result, table->estate, slot, CMD_INSERT);
+    ExecConstraints(table->result, slot, table->estate);
+}
+
+/* And what it does from there on, for many rows. */
+static void
+write_waiting(MbrTable *table)
+{
+    EState *estate = table->estate;
+    MemoryContext saved = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+
+    table_multi_insert(table->relation, table->waiting, table->nwaiting, GetCurrentCommandId(true), 0, NULL);
+    MemoryContextSwitchTo(saved);
+    for (int i = 0; i < table->nwaiting; i++) {
+        TupleTableSlot *slot = table->waiting[i];
+        List *recheck = mbr_insert_index_tuples(table->result, slot, estate);
+
+        ExecARInsertTriggers(estate, table->result, slot, recheck, NULL);
+        list_free(recheck);
+        ExecClearTuple(slot);
+    }
+    table->nwaiting = 0;
+    ResetPerTupleExprContext(estate);
+}
+
+void
+mbr_table_insert(MbrTable *table, const MbrArgs *row)
+{
+    bool waits = table->session->tables->collecting && table->may_wait;
+    TupleTableSlot *slot = waits ? waiting_slot(table) : table->fresh;
+
+    fill_slot(table, slot, row);
     table->estate->es_snapshot = snapshot_of(table->session);
-    ExecSimpleRelationInsert(table->result, table->estate, slot);
-    ResetPerTupleExprContext(table->estate);
+    if (waits) {
+        check_row(table, slot);
+        if (++table->nwaiting == MAX_WAITING)
+            write_waiting(table);
+    } else {
+        ExecSimpleRelationInsert(table->result, table->estate, slot);
+        ResetPerTupleExprContext(table->estate);
+    }
+}
+
+void
+mbr_tables_collect(MbrSession *session)
+{
+    if (session->tables == NULL)
+        session->tables = palloc0(sizeof(MbrTables));
+    session->tables->collecting = true;
+}
+
+void
+mbr_tables_flush(MbrSession *session)
+{
+    for (int i = 0; i < MBR_TABLE_COUNT; i++) {
+        MbrTable *table = session->tables->open[i];
+
+        if (table != NULL && table->nwaiting > 0)
+            write_waiting(table);
+    }
+    session->tables->collecting = false;
 }
 
 void
@@ -648,7 +753,7 @@ mbr_table_update(MbrTable *table, int from, const MbrArgs *values)
     slot_getallattrs(table->current);
     memcpy(slot->tts_values, table->current->tts_values, natts * sizeof(Datum));
     memcpy(slot->tts_isnull, table->current->tts_isnull, natts * sizeof(bool));
-    set_columns(table, from, values);
+    set_columns(table, slot, from, values);
     ExecStoreVirtualTuple(slot);
     table->estate->es_snapshot = snapshot_of(table->session);
     EvalPlanQualSetSlot(&table->epq, slot);

@@ -107,6 +107,12 @@ extern int64 mbr_table_get_int8(MbrTable *table, int column, int64 if_null);
 
 /* Inserts a row of all known columns; other columns get their defaults. */
 extern void mbr_table_insert(MbrTable *table, const MbrArgs *row);
+/*
+ * Between these two, what is inserted may wait, to be written many rows at a time, as COPY does it. Values
+ * that are passed by reference must stay until then.
+ */
+extern void mbr_tables_collect(MbrSession *session);
+extern void mbr_tables_flush(MbrSession *session);
 /* Updates the current row: the known columns from one on. It was found or locked in this transaction. */
 extern void mbr_table_update(MbrTable *table, int from, const MbrArgs *values);
 extern void mbr_table_delete(MbrTable *table);
