@@ -345,34 +345,21 @@ decide_rows(Batch *batch)
 
 /* ------------------------------------------------------------------ write */
 
-/* Claims the decided rows' receipts; a missing one was taken by somebody else since they were looked up. */
 static void
 claim_receipts(Batch *batch)
 {
-    Datum *columns[5];
-    MbrArgs args = MBR_NO_ARGS;
+    MbrReceiptClaim *claims = palloc(sizeof(MbrReceiptClaim) * Max(batch->n, 1));
     int n = 0;
 
-    for (int c = 0; c < 5; c++)
-        columns[c] = palloc(sizeof(Datum) * Max(batch->n, 1));
     for (int i = 0; i < batch->n; i++) {
         const MbrBatchRow *row = &batch->rows[i];
 
-        if (!row->decided)
-            continue;
-        columns[0][n] = Int32GetDatum(row->args.merchant_id);
-        columns[1][n] = CStringGetTextDatum(row->args.order_ref);
-        columns[2][n] = Int64GetDatum(row->args.member_id);
-        columns[3][n] = Int64GetDatum(row->result.journal_no);
-        columns[4][n++] = Int64GetDatum(row->hash);
+        if (row->decided)
+            claims[n++] = (MbrReceiptClaim){
+                row->args.order_ref,
+                {row->args.member_id, row->result.journal_no, row->hash, row->args.merchant_id}};
     }
-    mbr_arg_datum(&args, array_of(columns[0], n, INT4OID), false);
-    mbr_arg_datum(&args, array_of(columns[1], n, TEXTOID), false);
-    for (int c = 2; c < 5; c++)
-        mbr_arg_datum(&args, array_of(columns[c], n, INT8OID), false);
-    if (mbr_plan_run(batch->session, MBR_PLAN_CLAIM_RECEIPTS, &args) != (uint64)n)
-        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-                        errmsg("a receipt was claimed by another transaction meanwhile")));
+    mbr_claim_receipts(batch->session, claims, n);
 }
 
 static void

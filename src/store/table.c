@@ -7,6 +7,7 @@
 #include "compat.h"
 
 #include "access/skey.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -33,12 +34,13 @@
 #define MAX_WAITING 256 /* rows written at a time */
 
 /* What is done to a table here; member and program are written by SQL. */
-typedef enum TableUse { READ_ONLY, INSERT_ONLY, WRITTEN } TableUse;
+typedef enum TableUse { READ_ONLY, INSERT_ONLY, CLAIMED, WRITTEN } TableUse;
 
 typedef struct TableDef {
     const char *name;
     TableUse use;
-    const char *key_types; /* one letter a primary key column: L bigint, S smallint, I integer, D date */
+    const char *key_types; /* one letter a primary key column: L bigint, S smallint, I integer, D date, T text
+                              (not to be searched by) */
     int ncolumns;
     const char *columns[MAX_COLUMNS];
 } TableDef;
@@ -57,6 +59,11 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
                            9,
                            {"member_id", "wallet_id", "balance", "held", "debt", "next_journal_no",
                             "next_entry_no", "next_expiry", "last_posted_at"}},
+    [MBR_TABLE_RECEIPT] = {"receipt",
+                           CLAIMED,
+                           "IT",
+                           5,
+                           {"merchant_id", "order_ref", "member_id", "journal_no", "payload_hash"}},
     [MBR_TABLE_JOURNAL] = {"journal",
                            INSERT_ONLY,
                            "LL",
@@ -335,7 +342,7 @@ updated_columns(const MbrTable *table)
     const TableDef *def = &defs[table->id];
     Bitmapset *updated = NULL;
 
-    if (def->use == INSERT_ONLY)
+    if (def->use != WRITTEN)
         return NULL;
     for (int c = strlen(def->key_types); c < def->ncolumns; c++)
         updated = bms_add_member(updated, maps[table->id].attno[c] - FirstLowInvalidHeapAttributeNumber);
@@ -359,7 +366,7 @@ open_for_write(MbrTable *table)
     table->estate->es_output_cid = GetCurrentCommandId(true);
     table->result = makeNode(ResultRelInfo);
     InitResultRelInfo(table->result, table->relation, 1, NULL, 0);
-    ExecOpenIndices(table->result, false);
+    ExecOpenIndices(table->result, defs[table->id].use == CLAIMED);
     table->fresh = MakeSingleTupleTableSlot(RelationGetDescr(table->relation), &TTSOpsVirtual);
     mbr_eval_plan_qual_init(&table->epq, table->estate);
     table->may_wait = !has_triggers_before_rows(table->relation->trigdesc);
@@ -696,7 +703,7 @@ write_waiting(MbrTable *table)
     MemoryContextSwitchTo(saved);
     for (int i = 0; i < table->nwaiting; i++) {
         TupleTableSlot *slot = table->waiting[i];
-        List *recheck = mbr_insert_index_tuples(table->result, slot, estate);
+        List *recheck = mbr_insert_index_tuples(table->result, slot, estate, NULL, NIL);
 
         ExecARInsertTriggers(estate, table->result, slot, recheck, NULL);
         list_free(recheck);
@@ -722,6 +729,76 @@ mbr_table_insert(MbrTable *table, const MbrArgs *row)
         ExecSimpleRelationInsert(table->result, table->estate, slot);
         ResetPerTupleExprContext(table->estate);
     }
+}
+
+/* Above READ COMMITTED the row that has the key must be of the transaction's snapshot, or its own. */
+static void
+check_visible(MbrTable *table, ItemPointer tid)
+{
+    TupleTableSlot *slot = table->current;
+    TransactionId inserter;
+    bool isnull;
+
+    if (!IsolationUsesXactSnapshot())
+        return;
+    if (!table_tuple_fetch_row_version(table->relation, tid, SnapshotAny, slot))
+        elog(ERROR, "a row of \"%s\" is gone", RelationGetRelationName(table->relation));
+    inserter = DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull));
+    if (!TransactionIdIsCurrentTransactionId(inserter) &&
+        !table_tuple_satisfies_snapshot(table->relation, slot, snapshot_of(table->session)))
+        raise_concurrent_update();
+}
+
+/*
+ * Two that take one key at the same time both insert; the one whose index entry comes second takes its row
+ * back and, like one that comes later, waits for the other's end.
+ */
+static bool
+insert_unless_taken(MbrTable *table, TupleTableSlot *slot)
+{
+    List *arbiters = list_make1_oid(maps[table->id].index);
+    TransactionId xid = GetCurrentTransactionId();
+    EState *estate = table->estate;
+    ItemPointerData taken;
+    bool conflict;
+    List *recheck;
+
+    do {
+        uint32 token;
+
+        CHECK_FOR_INTERRUPTS();
+        if (!mbr_check_index_constraints(table->result, slot, estate, &taken, arbiters)) {
+            check_visible(table, &taken);
+            return false;
+        }
+        conflict = false;
+        token = SpeculativeInsertionLockAcquire(xid);
+        table_tuple_insert_speculative(table->relation, slot, GetCurrentCommandId(true), 0, NULL, token);
+        recheck = mbr_insert_index_tuples(table->result, slot, estate, &conflict, arbiters);
+        table_tuple_complete_speculative(table->relation, slot, token, !conflict);
+        SpeculativeInsertionLockRelease(xid);
+    } while (conflict);
+    ExecARInsertTriggers(estate, table->result, slot, recheck, NULL);
+    return true;
+}
+
+bool
+mbr_table_claim(MbrTable *table, const MbrArgs *row)
+{
+    TriggerDesc *triggers = table->relation->trigdesc;
+    TupleTableSlot *slot = table->fresh;
+    bool claimed = true;
+
+    fill_slot(table, slot, row);
+    table->estate->es_snapshot = snapshot_of(table->session);
+    if (triggers != NULL && triggers->trig_insert_before_row)
+        claimed = ExecBRInsertTriggers(table->estate, table->result, slot);
+    if (claimed) {
+        check_row(table, slot);
+        claimed = insert_unless_taken(table, slot);
+    }
+    ResetPerTupleExprContext(table->estate);
+    return claimed;
 }
 
 void

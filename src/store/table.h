@@ -20,6 +20,7 @@ typedef enum MbrTableId {
     MBR_TABLE_PROGRAM,
     MBR_TABLE_MEMBER,
     MBR_TABLE_ACCOUNT,
+    MBR_TABLE_RECEIPT,
     MBR_TABLE_JOURNAL,
     MBR_TABLE_LEDGER_ENTRY,
     MBR_TABLE_LOT,
@@ -107,6 +108,9 @@ extern int64 mbr_table_get_int8(MbrTable *table, int column, int64 if_null);
 
 /* Inserts a row of all known columns; other columns get their defaults. */
 extern void mbr_table_insert(MbrTable *table, const MbrArgs *row);
+/* The same, ON CONFLICT with the primary key DO NOTHING; false = nothing was done. Only receipts are claimed.
+ */
+extern bool mbr_table_claim(MbrTable *table, const MbrArgs *row);
 /*
  * Between these two, what is inserted may wait, to be written many rows at a time, as COPY does it. Values
  * that are passed by reference must stay until then.
