@@ -262,7 +262,7 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
 static void *
 reserve(void *array, int *max, int needed, Size size)
 {
-    int room = Max(Max(needed, 2 * *max), 4);
+    int room = Max(needed, 2 * *max);
 
     if (needed <= *max)
         return array;
