@@ -114,49 +114,64 @@ mbr_batch_read(const MbrBatchInput *input, int n)
 /* ------------------------------------------------------------------ lock and load */
 
 static int
-compare_members(const void *a, const void *b)
+compare_ids(const void *a, const void *b)
 {
-    int64 left = ((const MbrWork *)a)->member.member_id;
-    int64 right = ((const MbrWork *)b)->member.member_id;
+    int64 left = *(const int64 *)a;
+    int64 right = *(const int64 *)b;
 
     return left < right ? -1 : left > right;
+}
+
+static int
+compare_with_work(const void *id, const void *work)
+{
+    return compare_ids(id, &((const MbrWork *)work)->member.member_id);
+}
+
+/* No posting of the batch will be before it: an earlier time of posting is only ever raised. */
+static int64
+earliest_moment(const Batch *batch)
+{
+    int64 earliest = GetCurrentTimestamp();
+
+    for (int i = 0; i < batch->n; i++)
+        if (batch->rows[i].error == NULL)
+            earliest = Min(earliest, batch->rows[i].args.at);
+    return earliest;
 }
 
 /* The distinct members of the good rows, each locked; those that do not exist drop out. */
 static void
 lock_members(Batch *batch)
 {
-    MbrWork *works = palloc0(sizeof(MbrWork) * Max(batch->n, 1));
+    int64 *ids = palloc(sizeof(int64) * Max(batch->n, 1));
     int n = 0;
-    int kept = 0;
 
     for (int i = 0; i < batch->n; i++)
         if (batch->rows[i].error == NULL)
-            works[n++].member.member_id = batch->rows[i].args.member_id;
-    qsort(works, n, sizeof(MbrWork), compare_members);
-    for (int i = 0; i < n; i++) {
-        int64 member_id = works[i].member.member_id;
-
-        if (kept > 0 && works[kept - 1].member.member_id == member_id)
-            continue;
-        if (mbr_load_account(batch->session, member_id, &works[kept]))
-            kept++;
-    }
-    batch->works = works;
-    batch->nworks = kept;
+            ids[n++] = batch->rows[i].args.member_id;
+    qsort(ids, n, sizeof(int64), compare_ids);
+    batch->works = palloc(sizeof(MbrWork) * Max(n, 1));
+    for (int i = 0; i < n; i++)
+        if ((i == 0 || ids[i] != ids[i - 1]) &&
+            mbr_load_account(batch->session, ids[i], &batch->works[batch->nworks]))
+            batch->nworks++;
+    pfree(ids);
 }
 
 static void
 load_members(Batch *batch)
 {
+    int64 earliest = earliest_moment(batch);
+
     batch->config = mbr_load_config(batch->session);
     for (int i = 0; i < batch->nworks; i++)
         mbr_load_member(batch->session, batch->config, &batch->works[i]);
-    for (int i = 0; i < batch->n; i++) {
-        MbrWork key = {.member.member_id = batch->rows[i].args.member_id};
-
-        batch->rows[i].work = bsearch(&key, batch->works, batch->nworks, sizeof(MbrWork), compare_members);
-    }
+    for (int i = 0; i < batch->nworks; i++)
+        mbr_load_days(batch->session, batch->config, earliest, &batch->works[i]);
+    for (int i = 0; i < batch->n; i++)
+        batch->rows[i].work = bsearch(&batch->rows[i].args.member_id, batch->works, batch->nworks,
+                                      sizeof(MbrWork), compare_with_work);
 }
 
 static Datum
@@ -210,7 +225,6 @@ claim_of(Batch *batch, const char *kind, const char *name, HASHACTION action, bo
 {
     Claim key;
 
-    memset(&key, 0, sizeof(key));
     snprintf(key.name, sizeof(key.name), "%s\n%s", kind, name);
     return hash_search(batch->claims, key.name, action, found);
 }
@@ -364,7 +378,7 @@ decide_rows(Batch *batch)
                        .hcxt = batch->session->context};
 
     batch->claims = hash_create("receipts of the batch", Max(batch->n, 16), &control,
-                                HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+                                HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
     mbr_contain_each(batch->session, MBR_CONTAIN_READ, batch->n, decide_row, fail_row, batch);
 }
 

@@ -216,6 +216,13 @@ typedef struct MbrActivity {
     int64_t points;
 } MbrActivity;
 
+/* A day's activity as stored. */
+typedef struct MbrDay {
+    int day;
+    int64_t basis;
+    int64_t place;
+} MbrDay;
+
 /* The member's tier becomes another one. */
 typedef struct MbrTierChange {
     const MbrTier *tier;
@@ -249,6 +256,9 @@ typedef struct MbrWork {
     int nsplits;
     int max_splits;
 
+    MbrDay *days; /* stored activity of the days after one, in order; NULL = not read */
+    int ndays;
+    int days_after;
     MbrActivity *activities; /* one a day */
     int nactivities;
     int max_activities;
