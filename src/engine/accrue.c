@@ -64,7 +64,7 @@ add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points, int64_
     }
     if (activity == NULL) {
         activity = &work->activities[work->nactivities++];
-        *activity = (MbrActivity){.day = work->day};
+        *activity = (MbrActivity){.day = work->day, .place = work->day_place};
     }
     activity->purchases += purchases;
     activity->basis += basis;

@@ -74,6 +74,7 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
+    int64_t place;  /* the store's note of where it was read; 0 = none */
     bool opened;    /* not stored yet */
     bool stillborn; /* dead when it was posted */
     bool changed;   /* stored, and to be written again */
@@ -93,7 +94,8 @@ typedef struct MbrMember {
     int64_t next_entry_no;
     int64_t next_expiry; /* MBR_NEVER = none */
     int64_t last_posted_at;
-    MbrLot *lots; /* all open ones, or only those opened here */
+    int64_t place; /* the store's note of where the account was read; 0 = none */
+    MbrLot *lots;  /* all open ones, or only those opened here */
     int nlots;
     int max_lots;
     bool lots_loaded;
@@ -260,14 +262,26 @@ typedef struct MbrJournal {
     const MbrPurchase *purchase; /* of an accrual */
 } MbrJournal;
 
+/* A day's activity was not looked for; there is none; else the store's note of where it was read. */
+#define MBR_PLACE_UNKNOWN INT64_C(-1)
+#define MBR_PLACE_NONE INT64_C(0)
+
 /* What a programme day of purchase is to gain. */
 typedef struct MbrActivity {
     int day;
+    int64_t place;
     int purchases;
     int64_t basis;
     int64_t points;
     int64_t growth;
 } MbrActivity;
+
+/* A day's activity as stored. */
+typedef struct MbrDay {
+    int day;
+    int64_t basis;
+    int64_t place;
+} MbrDay;
 
 /* The member's tier becomes another one. */
 typedef struct MbrTierChange {
@@ -286,7 +300,8 @@ typedef struct MbrWork {
     MbrMember member;
     int64_t occurred_at; /* of the purchase or posting at hand */
     int64_t posted_at;
-    int day; /* programme day of occurred_at */
+    int day;           /* programme day of occurred_at */
+    int64_t day_place; /* of its activity */
     bool allow_debt;
     const MbrTier *tiers; /* by rank, rising */
     int ntiers;
@@ -301,6 +316,9 @@ typedef struct MbrWork {
     int nsplits;
     int max_splits;
 
+    MbrDay *days; /* stored activity of the days after one, in order; NULL = not read */
+    int ndays;
+    int days_after;
     MbrActivity *activities; /* one a day */
     int nactivities;
     int max_activities;
