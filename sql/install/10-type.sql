@@ -18,6 +18,22 @@ CREATE TYPE membership.accrual AS (
 );
 COMMENT ON TYPE membership.accrual IS 'What a purchase earned. status: posted, pending (nothing spendable before available_at), review (posted with 0 points until review_accrual), rejected (recorded with 0 points; reason_code says why). points_wanted = base_points + bonus_points is the award as computed. available_at and expires_at are the earliest of the order''s lots, NULL without lots or end. balance: points after the event. tier: the member''s tier after it. duplicate: the receipt was posted before and this is that result.';
 
+CREATE TYPE membership.redemption AS (
+    journal_no bigint,
+    points     bigint,
+    cash_value numeric,
+    balance    bigint,
+    duplicate  boolean
+);
+COMMENT ON TYPE membership.redemption IS 'Points redeemed, their worth (currency), and the balance after the event. duplicate: it was posted before and this is that result.';
+
+CREATE TYPE membership.quote AS (
+    max_points bigint,
+    cash_value numeric,
+    limited_by text
+);
+COMMENT ON TYPE membership.quote IS 'Points that can be redeemed now (0 = none), their worth (currency), and what limits them: member_status, no_rule, order_posted, balance, share, daily_cap or minimum.';
+
 CREATE TYPE membership.purchase AS (
     member_id     bigint,
     merchant_id   integer,

@@ -23,3 +23,7 @@ COMMENT ON FUNCTION membership._check_rule IS 'Refuses an earning rule whose con
 CREATE FUNCTION membership._record_rule() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'membership_record_rule';
 COMMENT ON FUNCTION membership._record_rule IS 'Keeps the version of an earning rule in rule_version; refuses one that does not fit into its stack group (MB303).';
+
+CREATE FUNCTION membership._check_burn_rule() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'membership_check_burn_rule';
+COMMENT ON FUNCTION membership._check_burn_rule IS 'Refuses a burn rule whose condition (MB302) or filters (MB303) cannot work.';

@@ -122,6 +122,8 @@ BEGIN
                           (3, 'gold',    'Gold 金卡',    3, 1.5, 20000, 12),
                           (4, 'diamond', 'Diamond 钻石', 4, 2.0, 50000, 12)) t (tier_id)
      WHERE preset = 'mall' OR t.tier_id = 1;
+    INSERT INTO membership.burn_rule (burn_rule_id, code, name, status, step, value, share, minimum)
+    SELECT 1, 'payment', 'Points pay 积分抵现', 'active', 100, 3, 0.15, 100 WHERE preset = 'mall';
 END
 $$;
 COMMENT ON FUNCTION membership._install_preset IS 'Writes the rows that a new programme starts with.';
@@ -168,7 +170,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership.create_program IS
-'Creates the one programme of this database: tables, views and guards, handed to owner (default: role membership_owner, made if need be). time_zone: a name of pg_timezone_names, fixed for life, as is currency (ISO 4217). preset mall: tiers regular, silver 1.2x from 5,000, gold 1.5x from 20,000, diamond 2x from 50,000 of basis in 12 months, 1 point per 1.00, valid 24 months; empty: one tier. Run by a superuser. Errors: 22004, 22023 bad argument, 42704 unknown role, MB403 there is one already, MB404 unfit owner.';
+'Creates the one programme of this database: tables, views and guards, handed to owner (default: role membership_owner, made if need be). time_zone: a name of pg_timezone_names, fixed for life, as is currency (ISO 4217). preset mall: tiers regular, silver 1.2x from 5,000, gold 1.5x from 20,000, diamond 2x from 50,000 of basis in 12 months, 1 point per 1.00, valid 24 months, 100 points = 3.00 for at most 15 % of an order; empty: one tier. Run by a superuser. Errors: 22004, 22023 bad argument, 42704 unknown role, MB403 there is one already, MB404 unfit owner.';
 
 CREATE FUNCTION membership.upgrade_program() RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

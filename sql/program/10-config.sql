@@ -21,6 +21,10 @@ CREATE TABLE membership.program (
     allow_debt         boolean  NOT NULL DEFAULT false,
     tier_window_months integer  NOT NULL DEFAULT 12,
     stacking           text     NOT NULL DEFAULT 'additive',
+    reinstatement_days integer  NOT NULL DEFAULT 0,
+    transfers          boolean  NOT NULL DEFAULT false,
+    transfer_minimum   bigint   NOT NULL DEFAULT 1,
+    transfer_daily_limit bigint,
     table_version      integer  NOT NULL,
     config_version     bigint   NOT NULL DEFAULT nextval('membership.config_version_seq'),
     CONSTRAINT program_pkey PRIMARY KEY (program_id),
@@ -42,6 +46,9 @@ CREATE TABLE membership.program (
     CONSTRAINT program_claim_days_range CHECK (claim_days BETWEEN 0 AND 3660),
     CONSTRAINT program_max_future_range CHECK (max_future BETWEEN '0' AND '1 day'),
     CONSTRAINT program_tier_window_months_range CHECK (tier_window_months BETWEEN 1 AND 120),
+    CONSTRAINT program_reinstatement_days_range CHECK (reinstatement_days BETWEEN 0 AND 3660),
+    CONSTRAINT program_transfer_minimum_positive CHECK (transfer_minimum > 0),
+    CONSTRAINT program_transfer_daily_limit_positive CHECK (transfer_daily_limit > 0),
     CONSTRAINT program_stacking_known CHECK (stacking IN ('additive', 'multiply'))
 );
 COMMENT ON TABLE membership.program IS 'The programme: one row with its settings (项目设置). time_zone, currency and currency_digits are fixed for life.';
@@ -59,6 +66,10 @@ COMMENT ON COLUMN membership.program.max_future IS 'How far ahead of the server'
 COMMENT ON COLUMN membership.program.allow_debt IS 'Whether a negative adjustment may take a member below zero.';
 COMMENT ON COLUMN membership.program.tier_window_months IS 'Length of the rolling window of basis spend that tiers qualify by, months.';
 COMMENT ON COLUMN membership.program.stacking IS 'How multipliers of different groups add up: additive 1 + sum (m - 1), or multiply.';
+COMMENT ON COLUMN membership.program.reinstatement_days IS 'Points given back whose lot has died live this many days more; 0 = they expire at once.';
+COMMENT ON COLUMN membership.program.transfers IS 'Whether members may transfer points to each other.';
+COMMENT ON COLUMN membership.program.transfer_minimum IS 'The least number of points of a transfer.';
+COMMENT ON COLUMN membership.program.transfer_daily_limit IS 'The most points a member sends on a programme day; NULL = no limit.';
 COMMENT ON COLUMN membership.program.table_version IS 'Version of these tables; the library serves its own and the one before.';
 COMMENT ON COLUMN membership.program.config_version IS 'Changes with every change of configuration; backends reload their cache when it differs.';
 
@@ -113,12 +124,14 @@ CREATE TABLE membership.contract (
     collects        text      NOT NULL DEFAULT 'merchant',
     commission_rate numeric   NOT NULL DEFAULT 0,
     issue_price     numeric   NOT NULL DEFAULT 0,
+    redemption_price numeric  NOT NULL DEFAULT 0,
     CONSTRAINT contract_pkey PRIMARY KEY (contract_id),
     CONSTRAINT contract_merchant_fkey FOREIGN KEY (merchant_id) REFERENCES membership.merchant,
     CONSTRAINT contract_valid_during_not_empty CHECK (NOT isempty(valid_during)),
     CONSTRAINT contract_collects_known CHECK (collects IN ('merchant', 'mall')),
     CONSTRAINT contract_commission_rate_range CHECK (commission_rate BETWEEN 0 AND 1 AND scale(commission_rate) <= 6),
     CONSTRAINT contract_issue_price_range CHECK (issue_price BETWEEN 0 AND 10000 AND scale(issue_price) <= 6),
+    CONSTRAINT contract_redemption_price_range CHECK (redemption_price BETWEEN 0 AND 10000 AND scale(redemption_price) <= 6),
     -- one-element ranges stand for the merchant's number, so that no further extension is needed
     CONSTRAINT contract_no_overlap EXCLUDE USING gist
         (int4range(merchant_id, merchant_id, '[]') WITH &&, valid_during WITH &&)
@@ -128,6 +141,8 @@ COMMENT ON COLUMN membership.contract.valid_during IS 'Programme days on which a
 COMMENT ON COLUMN membership.contract.collects IS 'Who takes the customer''s money: merchant or mall.';
 COMMENT ON COLUMN membership.contract.commission_rate IS 'Share of the net amount that the merchant owes the mall, 0 to 1, at most 6 decimals.';
 COMMENT ON COLUMN membership.contract.issue_price IS 'Currency per point issued that the funder owes the mall, 0 to 10000, at most 6 decimals.';
+
+COMMENT ON COLUMN membership.contract.redemption_price IS 'Currency per point redeemed that the mall reimburses, 0 to 10000, at most 6 decimals.';
 
 CREATE TABLE membership.tier (
     tier_id         integer NOT NULL,

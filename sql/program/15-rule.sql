@@ -1,4 +1,4 @@
--- Earning rules: campaigns as rows, and every version of them.
+-- Earning rules: campaigns as rows, and every version of them. Burn rules: what points are worth.
 
 CREATE TABLE membership.earn_rule (
     rule_id         integer     NOT NULL,
@@ -77,3 +77,48 @@ CREATE TABLE membership.rule_version (
 );
 COMMENT ON TABLE membership.rule_version IS 'Every version of every earning rule, append-only. In force at a time: the highest version with effective_from not after it.';
 COMMENT ON COLUMN membership.rule_version.definition IS 'The row of earn_rule, as JSON.';
+
+CREATE TABLE membership.burn_rule (
+    burn_rule_id integer  NOT NULL,
+    code         text     NOT NULL,
+    name         text     NOT NULL,
+    status       text     NOT NULL DEFAULT 'draft',
+    purpose      text     NOT NULL DEFAULT 'payment',
+    priority     integer  NOT NULL DEFAULT 0,
+    valid_during tsrange  NOT NULL DEFAULT '(,)',
+    mall_ids     integer[],
+    merchant_ids integer[],
+    channels     text[],
+    tiers        text[],
+    condition    text,
+    step         bigint   NOT NULL,
+    value        numeric(18, @digits@) NOT NULL,
+    share        numeric,
+    minimum      bigint   NOT NULL DEFAULT 1,
+    daily_cap    bigint,
+    CONSTRAINT burn_rule_pkey PRIMARY KEY (burn_rule_id),
+    CONSTRAINT burn_rule_code_key UNIQUE (code),
+    CONSTRAINT burn_rule_code_format CHECK (code ~ '^[a-z][a-z0-9_]{0,62}$'),
+    CONSTRAINT burn_rule_name_not_empty CHECK (name <> ''),
+    CONSTRAINT burn_rule_status_known CHECK (status IN ('draft', 'active', 'paused', 'ended')),
+    CONSTRAINT burn_rule_purpose_format CHECK (purpose ~ '^[a-z][a-z0-9_]{0,30}$'),
+    CONSTRAINT burn_rule_valid_during_not_empty CHECK (NOT isempty(valid_during)),
+    CONSTRAINT burn_rule_filters_not_empty CHECK (cardinality(mall_ids) > 0 AND cardinality(merchant_ids) > 0
+        AND cardinality(channels) > 0 AND cardinality(tiers) > 0),
+    CONSTRAINT burn_rule_filters_without_null CHECK (array_position(mall_ids, NULL) IS NULL
+        AND array_position(merchant_ids, NULL) IS NULL AND array_position(channels, NULL) IS NULL
+        AND array_position(tiers, NULL) IS NULL),
+    CONSTRAINT burn_rule_step_range CHECK (step BETWEEN 1 AND 1000000000),
+    CONSTRAINT burn_rule_value_range CHECK (value > 0 AND value <= 1000000000),
+    CONSTRAINT burn_rule_share_range CHECK (share > 0 AND share <= 1 AND scale(share) <= 6),
+    CONSTRAINT burn_rule_minimum_range CHECK (minimum BETWEEN 1 AND 1000000000000000),
+    CONSTRAINT burn_rule_daily_cap_range CHECK (daily_cap BETWEEN 1 AND 1000000000000000)
+);
+COMMENT ON TABLE membership.burn_rule IS 'What points are worth for a purpose, and how many may be spent (抵扣规则). See doc/spending.md.';
+COMMENT ON COLUMN membership.burn_rule.purpose IS 'payment, or a word of your own, such as item or parking.';
+COMMENT ON COLUMN membership.burn_rule.priority IS 'Of the rules that match, the highest counts, then the lowest burn_rule_id.';
+COMMENT ON COLUMN membership.burn_rule.step IS 'Points are redeemed in whole steps of this many.';
+COMMENT ON COLUMN membership.burn_rule.value IS 'Worth of a step, currency.';
+COMMENT ON COLUMN membership.burn_rule.share IS 'Share of the order''s net amount that may be paid with points, above 0 to 1, at most 6 decimals; NULL = all of it.';
+COMMENT ON COLUMN membership.burn_rule.minimum IS 'The least number of points of a redemption.';
+COMMENT ON COLUMN membership.burn_rule.daily_cap IS 'The most points a member redeems or holds on a programme day; NULL = no cap.';

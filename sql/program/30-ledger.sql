@@ -13,6 +13,7 @@ CREATE TABLE membership.account (
     next_journal_no bigint   NOT NULL DEFAULT 1,
     next_entry_no   bigint   NOT NULL DEFAULT 1,
     next_expiry     timestamptz,
+    order_spends    integer  NOT NULL DEFAULT 0,
     last_posted_at  timestamptz NOT NULL,
     CONSTRAINT account_pkey PRIMARY KEY (member_id, wallet_id),
     CONSTRAINT account_member_fkey FOREIGN KEY (member_id) REFERENCES membership.member
@@ -21,7 +22,8 @@ COMMENT ON TABLE membership.account IS 'A member''s wallet as last posted. The r
 COMMENT ON COLUMN membership.account.balance IS 'Remaining of all open lots, less debt, points.';
 COMMENT ON COLUMN membership.account.held IS 'Points reserved in lots, points.';
 COMMENT ON COLUMN membership.account.debt IS 'Points owed to the programme; later credits pay it first.';
-COMMENT ON COLUMN membership.account.next_expiry IS 'No open lot expires before this; NULL = none ever does.';
+COMMENT ON COLUMN membership.account.next_expiry IS 'No open lot dies and no hold times out before this; NULL = none ever does.';
+COMMENT ON COLUMN membership.account.order_spends IS 'Redemptions and open holds of orders that have not been accrued.';
 COMMENT ON COLUMN membership.account.last_posted_at IS 'posted_at of the last journal row; it never goes back.';
 
 CREATE TABLE membership.receipt (
@@ -88,6 +90,9 @@ CREATE TABLE membership.journal (
     lines              jsonb,
     rules              jsonb,
     growth             bigint,
+    purpose            text,
+    counterpart_id     bigint,
+    tenders            jsonb,
     CONSTRAINT journal_pkey PRIMARY KEY (member_id, journal_no)
 );
 COMMENT ON TABLE membership.journal IS 'One row per business event of a member, append-only, without personal data: amounts and the rates, tier and rounding they were judged by.';
@@ -107,6 +112,9 @@ COMMENT ON COLUMN membership.journal.base_points IS 'Part of points_wanted that 
 COMMENT ON COLUMN membership.journal.tier_id IS 'Tier the purchase was judged by.';
 COMMENT ON COLUMN membership.journal.tier_after IS 'Tier of the member after the event.';
 COMMENT ON COLUMN membership.journal.rules IS 'Earning rules that matched or failed: {"stacking", "rules": [{rule_id, version, code, outcome, effect, value, points or growth, lines}]}, with rule_version all that the award was computed by; NULL = none.';
+COMMENT ON COLUMN membership.journal.purpose IS 'Of a redemption, authorization or capture: what the points were for. amount is their worth then, currency.';
+COMMENT ON COLUMN membership.journal.counterpart_id IS 'Of a transfer: the other member.';
+COMMENT ON COLUMN membership.journal.tenders IS 'Points that paid for the order: {"points", "value" (currency), "value_at_merchants" (the part at merchants that collect themselves), "spent": journal numbers}.';
 COMMENT ON COLUMN membership.journal.growth IS 'Growth value gained by this event; NULL = none.';
 COMMENT ON COLUMN membership.journal.lines IS 'Lines of the order with the points of each; NULL = one line, the whole order.';
 
@@ -160,10 +168,12 @@ CREATE TABLE membership.activity_day (
     basis         numeric(18, @digits@) NOT NULL DEFAULT 0,
     points_earned bigint  NOT NULL DEFAULT 0,
     growth        bigint  NOT NULL DEFAULT 0,
+    points_redeemed bigint NOT NULL DEFAULT 0,
     CONSTRAINT activity_day_pkey PRIMARY KEY (member_id, day)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE membership.activity_day IS 'What a member did on one programme day, by the day of purchase: tiers and reports read it.';
 COMMENT ON COLUMN membership.activity_day.points_earned IS 'Points awarded for the purchases of this day.';
+COMMENT ON COLUMN membership.activity_day.points_redeemed IS 'Points redeemed and captured on this day, less those given back.';
 COMMENT ON COLUMN membership.activity_day.growth IS 'Growth value (成长值) gained by the purchases of this day.';
 
 CREATE TABLE membership.merchant_split (
@@ -178,8 +188,8 @@ CREATE TABLE membership.merchant_split (
     points         bigint,
     CONSTRAINT merchant_split_pkey PRIMARY KEY (member_id, journal_no, split_no)
 );
-COMMENT ON TABLE membership.merchant_split IS 'Who owes whom after an event (分账): payer party, payee party, amount in currency. sale: collector to merchant; commission: merchant to mall; points_issued: funder to mall.';
-COMMENT ON COLUMN membership.merchant_split.points IS 'Points that a points_issued row pays for.';
+COMMENT ON TABLE membership.merchant_split IS 'Who owes whom after an event (分账): payer party, payee party, amount in currency. sale: collector to merchant; commission: merchant to mall; points_issued: funder to mall; points_redeemed: mall to a merchant that collects; points_contribution: merchant to a mall that collects.';
+COMMENT ON COLUMN membership.merchant_split.points IS 'Points that a points_issued, points_redeemed or points_contribution row is about.';
 
 CREATE TABLE membership.accrual_error (
     error_id    uuid        NOT NULL DEFAULT gen_random_uuid(),
@@ -205,3 +215,35 @@ CREATE TABLE membership.rule_failure (
     CONSTRAINT rule_failure_pkey PRIMARY KEY (member_id, journal_no, rule_id)
 );
 COMMENT ON TABLE membership.rule_failure IS 'A rule whose condition failed on the data of a purchase, which was posted without it.';
+
+CREATE TABLE membership.hold (
+    member_id   bigint NOT NULL,
+    hold_no     bigint NOT NULL,
+    ref         text   NOT NULL,
+    points      bigint NOT NULL,
+    expires_at  timestamptz,
+    merchant_id integer,
+    order_ref   text,
+    CONSTRAINT hold_pkey PRIMARY KEY (member_id, hold_no)
+);
+COMMENT ON TABLE membership.hold IS 'Points reserved (预占): a row while the hold is open. hold_no is the journal_no of its authorization.';
+COMMENT ON COLUMN membership.hold.expires_at IS 'When it times out; NULL = never.';
+
+CREATE TABLE membership.hold_lot (
+    member_id bigint NOT NULL,
+    hold_no   bigint NOT NULL,
+    lot_no    bigint NOT NULL,
+    points    bigint NOT NULL,
+    CONSTRAINT hold_lot_pkey PRIMARY KEY (member_id, hold_no, lot_no),
+    CONSTRAINT hold_lot_hold_fkey FOREIGN KEY (member_id, hold_no) REFERENCES membership.hold
+);
+COMMENT ON TABLE membership.hold_lot IS 'Which lots an open hold reserves points of.';
+
+CREATE TABLE membership.order_spend (
+    member_id   bigint  NOT NULL,
+    merchant_id integer NOT NULL,
+    order_ref   text    NOT NULL,
+    journal_no  bigint  NOT NULL,
+    CONSTRAINT order_spend_pkey PRIMARY KEY (member_id, merchant_id, order_ref, journal_no)
+);
+COMMENT ON TABLE membership.order_spend IS 'Redemptions and captures of orders that have not been accrued; the accrual makes them its tenders.';

@@ -64,3 +64,12 @@ CREATE OR REPLACE TRIGGER earn_rule_recorded AFTER INSERT OR UPDATE ON membershi
     FOR EACH ROW EXECUTE FUNCTION membership._record_rule();
 CREATE OR REPLACE TRIGGER rule_version_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.rule_version
     FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_append_only();
+
+CREATE OR REPLACE TRIGGER burn_rule_keep BEFORE UPDATE OR DELETE ON membership.burn_rule
+    FOR EACH ROW EXECUTE FUNCTION membership._guard_config('burn_rule_id', 'code');
+CREATE OR REPLACE TRIGGER burn_rule_no_truncate BEFORE TRUNCATE ON membership.burn_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER burn_rule_changed BEFORE INSERT OR UPDATE ON membership.burn_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER burn_rule_check BEFORE INSERT OR UPDATE ON membership.burn_rule
+    FOR EACH ROW EXECUTE FUNCTION membership._check_burn_rule();

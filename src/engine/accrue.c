@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "engine/accrue.h"
+#include "engine/activity.h"
 #include "engine/canary.h"
 #include "engine/ledger.h"
 #include "engine/split.h"
@@ -53,19 +54,10 @@ mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journ
 static void
 add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points, int64_t growth)
 {
-    MbrActivity *activity = NULL;
+    MbrActivity *activity = mbr_activity_on(work, work->day);
 
-    for (int i = 0; i < work->nactivities; i++)
-        if (work->activities[i].day == work->day)
-            activity = &work->activities[i];
-    if (activity == NULL && work->nactivities >= work->max_activities) {
-        work->refusal = MBR_REFUSED_NO_ROOM;
+    if (activity == NULL)
         return;
-    }
-    if (activity == NULL) {
-        activity = &work->activities[work->nactivities++];
-        *activity = (MbrActivity){.day = work->day, .place = work->day_place};
-    }
     activity->purchases += purchases;
     activity->basis += basis;
     activity->points += points;

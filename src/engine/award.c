@@ -32,7 +32,7 @@ mbr_sum_basis(MbrPurchase *purchase)
     for (int i = 0; i < purchase->nlines; i++) {
         MbrLine *line = &purchase->lines[i];
 
-        line->basis = line->eligible ? line->amount : 0;
+        line->basis = line->eligible ? line->amount - line->tendered : 0;
         purchase->basis += line->basis;
     }
 }

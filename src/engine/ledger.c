@@ -86,11 +86,30 @@ min64(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t
+max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* What was held while its lot became active, or died, does so when it is released. */
+static int64_t
+active_since(const MbrLot *lot)
+{
+    return max64(lot->active_at, lot->released_at);
+}
+
+static int64_t
+dead_since(const MbrLot *lot)
+{
+    return max64(lot->expires_at, lot->released_at);
+}
+
 /* A lot that never lived pays no debt. */
 static bool
 pays_debt(const MbrLot *lot, int64_t now)
 {
-    return !lot->stillborn && lot->active_at <= now && lot->active_at < lot->expires_at && unheld(lot) > 0;
+    return !lot->stillborn && active_since(lot) <= now && active_since(lot) < lot->expires_at && unheld(lot) > 0;
 }
 
 static bool
@@ -103,8 +122,8 @@ is_dead(const MbrLot *lot, int64_t now)
 static bool
 activates_before(const MbrLot *a, const MbrLot *b)
 {
-    if (a->active_at != b->active_at)
-        return a->active_at < b->active_at;
+    if (active_since(a) != active_since(b))
+        return active_since(a) < active_since(b);
     if (a->expires_at != b->expires_at)
         return a->expires_at < b->expires_at;
     return a->lot_no < b->lot_no;
@@ -117,6 +136,12 @@ expires_before(const MbrLot *a, const MbrLot *b)
     if (a->expires_at != b->expires_at)
         return a->expires_at < b->expires_at;
     return a->lot_no < b->lot_no;
+}
+
+static bool
+dies_before(const MbrLot *a, const MbrLot *b)
+{
+    return dead_since(a) != dead_since(b) ? dead_since(a) < dead_since(b) : expires_before(a, b);
 }
 
 bool
@@ -147,7 +172,7 @@ next_dead(MbrMember *member, int64_t now)
     for (int i = 0; i < member->nlots; i++) {
         MbrLot *lot = &member->lots[i];
 
-        if (is_dead(lot, now) && (best == NULL || expires_before(lot, best)))
+        if (is_dead(lot, now) && (best == NULL || dies_before(lot, best)))
             best = lot;
     }
     return best;
@@ -157,12 +182,12 @@ next_dead(MbrMember *member, int64_t now)
 static void
 expire(MbrWork *work, MbrLot *first)
 {
-    int64_t died_at = first->expires_at;
+    int64_t died_at = dead_since(first);
     MbrJournal *journal = mbr_journal_open(work, MBR_VERB_EXPIRY, died_at);
 
     if (journal == NULL)
         return;
-    for (MbrLot *lot = first; lot != NULL && lot->expires_at == died_at;
+    for (MbrLot *lot = first; lot != NULL && dead_since(lot) == died_at;
          lot = next_dead(&work->member, work->posted_at))
         take(work, journal->journal_no, lot, unheld(lot));
     mbr_journal_close(work, journal);
@@ -171,7 +196,7 @@ expire(MbrWork *work, MbrLot *first)
 static void
 pay(MbrWork *work, MbrLot *lot)
 {
-    MbrJournal *journal = mbr_journal_open(work, MBR_VERB_DEBT_PAYMENT, lot->active_at);
+    MbrJournal *journal = mbr_journal_open(work, MBR_VERB_DEBT_PAYMENT, active_since(lot));
 
     if (journal == NULL)
         return;
@@ -179,16 +204,84 @@ pay(MbrWork *work, MbrLot *lot)
     mbr_journal_close(work, journal);
 }
 
+/* The hold that times out next, of those whose time has come. */
+static MbrHold *
+next_timeout(MbrMember *member, int64_t now)
+{
+    MbrHold *best = NULL;
+
+    for (int i = 0; i < member->nholds; i++) {
+        MbrHold *hold = &member->holds[i];
+
+        if (!hold->over && hold->expires_at <= now && (best == NULL || hold->expires_at < best->expires_at))
+            best = hold;
+    }
+    return best;
+}
+
+MbrLot *
+mbr_lot_find(MbrMember *member, int64_t lot_no)
+{
+    for (int i = 0; i < member->nlots; i++)
+        if (member->lots[i].lot_no == lot_no)
+            return &member->lots[i];
+    return NULL;
+}
+
+static void
+unhold(MbrWork *work, MbrLot *lot, int64_t points)
+{
+    lot->held -= points;
+    lot->changed = true;
+    work->member.held -= points;
+}
+
+void
+mbr_hold_end(MbrWork *work, MbrHold *hold, MbrJournal *journal, int64_t captured, int64_t at)
+{
+    for (int i = 0; i < hold->nparts; i++) {
+        MbrLot *lot = mbr_lot_find(&work->member, hold->parts[i].lot_no);
+        int64_t points = min64(captured, hold->parts[i].points);
+
+        if (lot == NULL) {
+            work->refusal = MBR_REFUSED_NO_ROOM;
+            return;
+        }
+        unhold(work, lot, hold->parts[i].points);
+        if (points > 0)
+            take(work, journal->journal_no, lot, points);
+        captured -= points;
+        if (points < hold->parts[i].points)
+            lot->released_at = max64(lot->released_at, at);
+    }
+    hold->over = true;
+}
+
+static void
+time_out(MbrWork *work, MbrHold *hold)
+{
+    MbrJournal *journal = mbr_journal_open(work, MBR_VERB_TIMEOUT, hold->expires_at);
+
+    if (journal == NULL)
+        return;
+    journal->refers_to = hold->hold_no;
+    mbr_hold_end(work, hold, journal, 0, hold->expires_at);
+    if (hold->order_ref != NULL)
+        work->member.order_spends--;
+    mbr_journal_close(work, journal);
+}
+
 bool
 mbr_settle_due(MbrWork *work)
 {
     return next_payer(&work->member, work->posted_at) != NULL ||
-           next_dead(&work->member, work->posted_at) != NULL;
+           next_dead(&work->member, work->posted_at) != NULL ||
+           next_timeout(&work->member, work->posted_at) != NULL;
 }
 
 /*
- * Payments and expiries in the order of their times, payments first: the result is the same as if each had
- * been posted at its own moment, however late this runs.
+ * Payments, time-outs and expiries in the order of their times, and of one time in this order: the result is
+ * the same as if each had been posted at its own moment, however late this runs.
  */
 void
 mbr_settle(MbrWork *work)
@@ -196,9 +289,15 @@ mbr_settle(MbrWork *work)
     while (work->refusal == MBR_OK) {
         MbrLot *payer = next_payer(&work->member, work->posted_at);
         MbrLot *dead = next_dead(&work->member, work->posted_at);
+        MbrHold *over = next_timeout(&work->member, work->posted_at);
+        int64_t pays_at = payer == NULL ? MBR_NEVER : active_since(payer);
+        int64_t ends_at = over == NULL ? MBR_NEVER : over->expires_at;
+        int64_t dies_at = dead == NULL ? MBR_NEVER : dead_since(dead);
 
-        if (payer != NULL && (dead == NULL || payer->active_at <= dead->expires_at))
+        if (payer != NULL && pays_at <= ends_at && pays_at <= dies_at)
             pay(work, payer);
+        else if (over != NULL && ends_at <= dies_at)
+            time_out(work, over);
         else if (dead != NULL)
             expire(work, dead);
         else
@@ -262,8 +361,8 @@ next_available(MbrMember *member, int64_t now)
     return best;
 }
 
-static int64_t
-available_points(const MbrMember *member, int64_t now)
+int64_t
+mbr_available(const MbrMember *member, int64_t now)
 {
     int64_t sum = 0;
 
@@ -279,7 +378,7 @@ mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt)
 {
     MbrMember *member = &work->member;
 
-    work->available = available_points(member, work->posted_at);
+    work->available = mbr_available(member, work->posted_at);
     if (points > work->available && !allow_debt) {
         work->refusal = MBR_REFUSED_INSUFFICIENT;
         return;
@@ -310,5 +409,69 @@ mbr_next_expiry(const MbrMember *member)
     for (int i = 0; i < member->nlots; i++)
         if (member->lots[i].remaining > 0 && !(MBR_CANARY(EXPIRY_NOT_NOTED) && member->lots[i].opened))
             next = min64(next, member->lots[i].expires_at);
+    for (int i = 0; i < member->nholds; i++)
+        if (!member->holds[i].over)
+            next = min64(next, member->holds[i].expires_at);
     return next;
+}
+
+int
+mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max)
+{
+    int n = 0;
+
+    while (points > 0) {
+        MbrLot *lot = next_available(&work->member, work->posted_at);
+
+        if (lot == NULL || n >= max) {
+            work->refusal = MBR_REFUSED_NO_ROOM;
+            return n;
+        }
+        parts[n] = (MbrHoldPart){.lot_no = lot->lot_no, .points = min64(points, unheld(lot))};
+        points -= parts[n].points;
+        lot->held += parts[n].points;
+        lot->changed = true;
+        work->member.held += parts[n++].points;
+    }
+    return n;
+}
+
+void
+mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points)
+{
+    MbrMember *member = &work->member;
+    MbrLot *lot = mbr_lot_find(member, origin->lot_no);
+
+    if (lot == NULL && member->nlots >= member->max_lots) {
+        work->refusal = MBR_REFUSED_NO_ROOM;
+        return;
+    }
+    if (lot == NULL) { /* its row left when it was used up */
+        lot = &member->lots[member->nlots++];
+        *lot = *origin;
+        lot->remaining = lot->held = 0;
+        lot->opened = true;
+    }
+    lot->remaining += points;
+    lot->changed = true;
+    lot->released_at = max64(lot->released_at, work->posted_at);
+    post(work, journal->journal_no, lot->lot_no, points);
+}
+
+/* Each lot taken opens one of the same life. */
+void
+mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points)
+{
+    while (points > 0 && from->refusal == MBR_OK && to->refusal == MBR_OK) {
+        MbrLot *lot = next_available(&from->member, from->posted_at);
+        int64_t part = lot == NULL ? 0 : min64(points, unheld(lot));
+
+        if (lot == NULL) {
+            from->refusal = MBR_REFUSED_INSUFFICIENT;
+            return;
+        }
+        mbr_credit(to, received, part, lot->active_at, lot->expires_at);
+        take(from, sent->journal_no, lot, part);
+        points -= part;
+    }
 }

@@ -24,7 +24,25 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
 /* Takes points, earliest expiry first; what exceeds the available points is refused or becomes debt. */
 extern void mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt);
 
-/* The first moment at which an open lot dies, after the postings so far. */
+/* What can be spent: active, living, unheld points less debt, 0 at least. */
+extern int64_t mbr_available(const MbrMember *member, int64_t now);
+
+/* Reserves points of the lots that a debit would take; fills at most max parts, returns their number. */
+extern int mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max);
+/* Ends a hold at a moment: takes captured points of its lots, earliest expiry first, and releases the rest. */
+extern void
+mbr_hold_end(MbrWork *work, MbrHold *hold, MbrJournal *journal, int64_t captured, int64_t at);
+
+/* Gives points back to the lot they came from; origin describes it, should its row be gone. */
+extern void
+mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points);
+/* Moves available points to another member, with the life they have; the caller checked that there are enough. */
+extern void
+mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points);
+/* A lot that was read or opened here, or NULL. */
+extern MbrLot *mbr_lot_find(MbrMember *member, int64_t lot_no);
+
+/* The first moment at which an open lot dies or a hold times out, after the postings so far. */
 extern int64_t mbr_next_expiry(const MbrMember *member);
 
 #endif

@@ -50,28 +50,89 @@ add_split(MbrWork *work, const MbrTerms *terms, MbrSplitKind kind, int payer, in
                    .points = points};
 }
 
+/* What a merchant's lines add up to. */
+typedef struct Sums {
+    int64_t net;
+    int64_t tendered; /* paid with points */
+    int64_t points;
+} Sums;
+
+static Sums
+sums_of(const MbrPurchase *purchase, int first_line)
+{
+    Sums sums = {0};
+
+    for (int i = first_line; i < purchase->nlines; i++) {
+        const MbrLine *line = &purchase->lines[i];
+
+        if (!same_merchant(&purchase->lines[first_line], line))
+            continue;
+        sums.net += line->amount;
+        sums.tendered += line->tendered;
+        sums.points += line->points_tendered;
+    }
+    return sums;
+}
+
+void
+mbr_split_redeemed(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale)
+{
+    MbrWide price = (MbrWide)points * terms->redemption_price * scale;
+
+    price = mbr_round_div(price, MBR_RATE_SCALE, MBR_ROUND_HALF_UP);
+    if (price > MBR_MAX_AMOUNT)
+        work->refusal = MBR_REFUSED_OVERFLOW;
+    else if (points > 0 && !terms->mall_collects && price > 0)
+        add_split(work, terms, MBR_SPLIT_POINTS_REDEEMED, terms->mall_party, terms->merchant_party,
+                  (int64_t)price, points);
+    else if (points > 0 && terms->mall_collects && value > price)
+        add_split(work, terms, MBR_SPLIT_POINTS_CONTRIBUTION, terms->merchant_party, terms->mall_party,
+                  value - (int64_t)price, points);
+}
+
+void
+mbr_split_spent(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale)
+{
+    if (terms->mall_collects)
+        add_split(work, terms, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party, value, 0);
+    mbr_split_redeemed(work, terms, points, value, scale);
+}
+
+void
+mbr_split_reverse(MbrWork *work, const MbrSplit *splits, int nsplits)
+{
+    for (int i = 0; i < nsplits; i++) {
+        MbrTerms terms = {.merchant_id = splits[i].merchant_id};
+
+        add_split(work, &terms, splits[i].kind, splits[i].payee_party, splits[i].payer_party,
+                  splits[i].amount, splits[i].points);
+    }
+}
+
 void
 mbr_split_sale(MbrWork *work, MbrPurchase *purchase)
 {
     purchase->merchant_collected = 0;
+    purchase->tendered_at_merchants = 0;
     for (int i = 0; i < purchase->nlines; i++) {
         const MbrTerms *terms = purchase->lines[i].terms;
-        int64_t net = 0;
         MbrWide commission;
+        Sums sums;
 
         if (!is_first_of_merchant(purchase, i))
             continue;
-        for (int k = i; k < purchase->nlines; k++)
-            if (same_merchant(&purchase->lines[i], &purchase->lines[k]))
-                net += purchase->lines[k].amount;
-        if (terms->mall_collects)
-            add_split(work, terms, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party, net, 0);
-        else
-            purchase->merchant_collected += net;
-        commission = mbr_round_div((MbrWide)net * terms->commission_rate, MBR_RATE_SCALE,
+        sums = sums_of(purchase, i);
+        if (terms->mall_collects) {
+            add_split(work, terms, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party, sums.net, 0);
+        } else {
+            purchase->merchant_collected += sums.net - sums.tendered;
+            purchase->tendered_at_merchants += sums.tendered;
+        }
+        commission = mbr_round_div((MbrWide)sums.net * terms->commission_rate, MBR_RATE_SCALE,
                                    MBR_CANARY(COMMISSION_DOWN) ? MBR_ROUND_FLOOR : MBR_ROUND_HALF_UP);
         add_split(work, terms, MBR_SPLIT_COMMISSION, terms->merchant_party, terms->mall_party,
                   (int64_t)commission, 0);
+        mbr_split_redeemed(work, terms, sums.points, sums.tendered, purchase->currency_scale);
     }
 }
 

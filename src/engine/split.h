@@ -4,12 +4,23 @@
 
 #include "engine/work.h"
 
-/* sale and commission, per merchant of the order. */
+/* Per merchant of the order: sale, commission, and what points paid for. */
 extern void mbr_split_sale(MbrWork *work, MbrPurchase *purchase);
 /*
  * points_issued, per merchant of the order and party that pays: the merchant for base and tier, funders for
  * their rules. Nothing when no points were awarded, nor what a mall would owe itself.
  */
 extern void mbr_split_points(MbrWork *work, const MbrPurchase *purchase);
+
+/*
+ * What follows from points redeemed at a merchant, worth value: the mall pays a merchant that collects, one
+ * of whose money the mall collects contributes what the redemption price does not cover.
+ */
+extern void
+mbr_split_redeemed(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale);
+/* The same of a redemption without an order, whose worth is then a sale of its own. */
+extern void mbr_split_spent(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale);
+/* Takes rows of an earlier event back: who was paid pays. */
+extern void mbr_split_reverse(MbrWork *work, const MbrSplit *splits, int nsplits);
 
 #endif

@@ -31,7 +31,15 @@ typedef enum MbrVerb {
     MBR_VERB_DEBT_PAYMENT,
     MBR_VERB_TIER_CHANGE,
     MBR_VERB_STATUS_CHANGE,
-    MBR_VERB_IDENTITY_CHANGE
+    MBR_VERB_IDENTITY_CHANGE,
+    MBR_VERB_REDEMPTION,
+    MBR_VERB_AUTHORIZATION,
+    MBR_VERB_CAPTURE,
+    MBR_VERB_VOID,
+    MBR_VERB_TIMEOUT,
+    MBR_VERB_REVERSAL,
+    MBR_VERB_TRANSFER_OUT,
+    MBR_VERB_TRANSFER_IN
 } MbrVerb;
 
 typedef enum MbrMemberStatus { MBR_MEMBER_ACTIVE, MBR_MEMBER_FROZEN, MBR_MEMBER_CLOSED } MbrMemberStatus;
@@ -54,13 +62,20 @@ typedef enum MbrReason {
 
 typedef enum MbrRounding { MBR_ROUND_FLOOR, MBR_ROUND_HALF_UP, MBR_ROUND_CEILING } MbrRounding;
 
-typedef enum MbrSplitKind { MBR_SPLIT_SALE, MBR_SPLIT_COMMISSION, MBR_SPLIT_POINTS_ISSUED } MbrSplitKind;
+typedef enum MbrSplitKind {
+    MBR_SPLIT_SALE,
+    MBR_SPLIT_COMMISSION,
+    MBR_SPLIT_POINTS_ISSUED,
+    MBR_SPLIT_POINTS_REDEEMED,
+    MBR_SPLIT_POINTS_CONTRIBUTION
+} MbrSplitKind;
 
 /* Why the engine will not do it; the api raises it. */
 typedef enum MbrRefusal {
     MBR_OK,
     MBR_REFUSED_INSUFFICIENT,
     MBR_REFUSED_CLOSED,
+    MBR_REFUSED_FROZEN,
     MBR_REFUSED_OVERFLOW,
     MBR_REFUSED_NO_ROOM /* an array was too small: a defect of ours, never of the caller */
 } MbrRefusal;
@@ -78,7 +93,29 @@ typedef struct MbrLot {
     bool opened;    /* not stored yet */
     bool stillborn; /* dead when it was posted */
     bool changed;   /* stored, and to be written again */
+    int64_t released_at; /* when the last of its held points were released in this work; 0 = none were */
 } MbrLot;
+
+/* Points of a lot that a hold reserves. */
+typedef struct MbrHoldPart {
+    int64_t lot_no;
+    int64_t points;
+} MbrHoldPart;
+
+/* An open hold. */
+typedef struct MbrHold {
+    int64_t hold_no; /* journal_no of its authorization */
+    const char *ref;
+    int64_t points;
+    int64_t expires_at; /* MBR_NEVER = until voided */
+    int64_t made_at;
+    int merchant_id;       /* 0 = none */
+    const char *order_ref; /* NULL = none */
+    MbrHoldPart *parts;    /* earliest expiry first */
+    int nparts;
+    bool opened; /* not stored yet */
+    bool over;   /* captured, voided or timed out in this work */
+} MbrHold;
 
 /* A member as read under its lock and as changed so far. */
 typedef struct MbrMember {
@@ -92,13 +129,17 @@ typedef struct MbrMember {
     int64_t debt;
     int64_t next_journal_no;
     int64_t next_entry_no;
-    int64_t next_expiry; /* MBR_NEVER = none */
+    int64_t next_expiry; /* of a lot or hold; MBR_NEVER = none */
+    int order_spends;    /* redemptions and open holds of orders not accrued */
     int64_t last_posted_at;
     int64_t place; /* the store's note of where the account was read; 0 = none */
     MbrLot *lots;  /* all open ones, or only those opened here */
     int nlots;
     int max_lots;
     bool lots_loaded;
+    MbrHold *holds; /* all open ones, when lots were read */
+    int nholds;
+    int max_holds;
 } MbrMember;
 
 typedef struct MbrTier {
@@ -169,13 +210,28 @@ typedef struct MbrTerms {
     int mall_party;
     bool mall_collects;
     int64_t commission_rate; /* scaled */
-    int64_t issue_price;     /* scaled, currency per point */
+    int64_t issue_price;     /* scaled, currency per point, as the next */
+    int64_t redemption_price;
 } MbrTerms;
+
+/* What points were spent on, as the journal keeps it. */
+typedef struct MbrSpend {
+    const char *purpose;
+    int merchant_id;       /* 0 = none */
+    const char *order_ref; /* NULL = none */
+    const char *channel;
+    int64_t value;           /* worth, minor units */
+    const char *frozen_rule; /* the burn rule, JSON */
+    const MbrTerms *terms;   /* of a merchant to be paid for it; NULL = with its order, or nobody */
+    int64_t currency_scale;
+} MbrSpend;
 
 typedef struct MbrLine {
     int line_no;
     const MbrTerms *terms;
     int64_t amount; /* net, minor units */
+    int64_t tendered;        /* of it paid with points, minor units */
+    int64_t points_tendered; /* their number */
     int64_t basis;
     int64_t points;      /* decided: all */
     int64_t base_points; /* decided: those of base rate and tier; the others are the rules' */
@@ -207,7 +263,7 @@ typedef struct MbrSplit {
     int payer_party;
     int payee_party;
     int64_t amount;
-    int64_t points; /* of points_issued */
+    int64_t points; /* that it is about; 0 = none */
 } MbrSplit;
 
 /* One purchase: inputs above, what was decided below. */
@@ -230,6 +286,9 @@ typedef struct MbrPurchase {
     MbrUse *uses; /* rules met, by rising rule_id */
     int nuses;
 
+    int64_t tendered;        /* paid with points, minor units */
+    int64_t points_tendered; /* their number */
+    int64_t tendered_at_merchants; /* the part at merchants that collect themselves */
     int64_t basis;
     int64_t merchant_collected;
     MbrAccrualStatus status;
@@ -245,6 +304,7 @@ typedef struct MbrPurchase {
     bool tier_changed;
     const char *frozen_lines; /* the lines as the journal keeps them, JSON; NULL without explicit lines */
     const char *frozen_rules; /* likewise the rules; NULL without any */
+    const char *frozen_tenders; /* likewise points tendered; NULL without any */
 } MbrPurchase;
 
 typedef struct MbrJournal {
@@ -260,6 +320,8 @@ typedef struct MbrJournal {
     MbrReason reason_code; /* of a review */
     int64_t growth;
     const MbrPurchase *purchase; /* of an accrual */
+    const MbrSpend *spend;       /* of a redemption, authorization or capture */
+    int64_t counterpart_id;      /* of a transfer; 0 = none */
 } MbrJournal;
 
 /* A day's activity was not looked for; there is none; else the store's note of where it was read. */
@@ -274,6 +336,7 @@ typedef struct MbrActivity {
     int64_t basis;
     int64_t points;
     int64_t growth;
+    int64_t redeemed;
 } MbrActivity;
 
 /* A day's activity as stored. */
@@ -300,7 +363,8 @@ typedef struct MbrWork {
     MbrMember member;
     int64_t occurred_at; /* of the purchase or posting at hand */
     int64_t posted_at;
-    int day;           /* programme day of occurred_at */
+    int day;        /* programme day of occurred_at */
+    int posted_day; /* of posted_at */
     int64_t day_place; /* of its activity */
     bool allow_debt;
     const MbrTier *tiers; /* by rank, rising */

@@ -15,6 +15,14 @@ static const char *const verbs[] = {
     [MBR_VERB_TIER_CHANGE] = "tier_change",
     [MBR_VERB_STATUS_CHANGE] = "status_change",
     [MBR_VERB_IDENTITY_CHANGE] = "identity_change",
+    [MBR_VERB_REDEMPTION] = "redemption",
+    [MBR_VERB_AUTHORIZATION] = "authorization",
+    [MBR_VERB_CAPTURE] = "capture",
+    [MBR_VERB_VOID] = "void",
+    [MBR_VERB_TIMEOUT] = "timeout",
+    [MBR_VERB_REVERSAL] = "reversal",
+    [MBR_VERB_TRANSFER_OUT] = "transfer_out",
+    [MBR_VERB_TRANSFER_IN] = "transfer_in",
 };
 
 static const char *const accrual_statuses[] = {
@@ -64,6 +72,8 @@ static const char *const split_kinds[] = {
     [MBR_SPLIT_SALE] = "sale",
     [MBR_SPLIT_COMMISSION] = "commission",
     [MBR_SPLIT_POINTS_ISSUED] = "points_issued",
+    [MBR_SPLIT_POINTS_REDEEMED] = "points_redeemed",
+    [MBR_SPLIT_POINTS_CONTRIBUTION] = "points_contribution",
 };
 
 const char *

@@ -1,0 +1,41 @@
+/* spend.h - redemptions, holds, reversals, transfers. Settle first; limits are checked before. */
+#ifndef MBR_ENGINE_SPEND_H
+#define MBR_ENGINE_SPEND_H
+
+#include "engine/work.h"
+
+/* Each posts one event and returns it; NULL with a refusal. */
+extern MbrJournal *mbr_redeem(MbrWork *work, const MbrSpend *spend, int64_t points);
+/* The hold's parts have room for max_parts; what else is known of it is filled. */
+extern MbrJournal *mbr_authorize(MbrWork *work, const MbrSpend *spend, MbrHold *hold, int max_parts);
+extern MbrJournal *mbr_capture(MbrWork *work, const MbrSpend *spend, MbrHold *hold, int64_t points);
+extern MbrJournal *mbr_void(MbrWork *work, MbrHold *hold);
+
+/* A part of a redemption to give back. */
+typedef struct MbrGiveBack {
+    MbrLot origin; /* the lot it was taken from */
+    int64_t points;
+} MbrGiveBack;
+
+/* What is to be undone. */
+typedef struct MbrReversal {
+    int64_t journal_no; /* of the redemption or capture */
+    int day;            /* on which it was */
+    const char *reason;
+    const MbrGiveBack *parts;
+    int nparts;
+    const MbrSplit *splits;
+    int nsplits;
+    int64_t reinstated_until; /* of points whose lot has died; MBR_NEVER = these expire at once */
+} MbrReversal;
+
+/* Gives points back to their lots, or, where these have died, to new ones. */
+extern MbrJournal *mbr_reverse(MbrWork *work, const MbrReversal *reversal);
+
+/* Moves points between two members; the sender's event is returned. */
+extern MbrJournal *mbr_transfer(MbrWork *from, MbrWork *to, int64_t points);
+
+/* MBR_REFUSED_CLOSED, MBR_REFUSED_FROZEN or MBR_OK. */
+extern MbrRefusal mbr_may_spend(const MbrWork *work);
+
+#endif
