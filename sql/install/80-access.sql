@@ -11,7 +11,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,retry_accrual_errors,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
-         '{member_balance,member_lots,member_statement,member_tier_progress}'),
+         '{member_balance,member_lots,expiring_soon,member_statement,member_tier_progress}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history}'),
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet}'),

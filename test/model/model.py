@@ -712,6 +712,15 @@ class Programme:
                          'active_at': lot.active_at, 'expires_at': lot.expires_at})
         return rows
 
+    def expiring_rows(self, member_id, now):
+        """What dies when within 90 days, by the last day on which it is valid."""
+        soon = Counter()
+        for lot in self.settled(member_id, now).lots:
+            if lot.expires_at is not None:
+                soon[self.days.last_day_before(lot.expires_at)] += lot.remaining
+        limit = self.days.day_of(now) + timedelta(days=90)
+        return [{'expires_on': day, 'points': points} for day, points in sorted(soon.items()) if day <= limit]
+
     def progress_row(self, member_id, now):
         member = self.members[member_id]
         tier = self.tiers[member.tier_id]
