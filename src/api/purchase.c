@@ -182,7 +182,8 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
                               .nlines = nlines,
                               .explicit_lines = args->nlines > 0,
                               .window_basis = load->window_basis,
-                              .in_window = load->in_window};
+                              .in_window = load->in_window,
+                              .extend_to = load->extend_to};
     if (purchase->tier == NULL)
         elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);
     purchase->late = mbr_day_of(work->posted_at, config->zone) - work->day >

@@ -77,6 +77,7 @@ read_program(MbrSession *session, MbrConfig *config)
     config->allow_debt = mbr_col_bool(0, 12);
     config->window_months = mbr_col_int4(0, 13, 0);
     config->min_life_days = mbr_col_int4(0, 14, 0);
+    config->extend_on_activity = mbr_col_bool(0, 15);
 }
 
 static void

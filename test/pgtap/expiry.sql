@@ -1,6 +1,6 @@
 -- Expiry policies: through which local day points are valid, by every policy; what is refused; least lives; points that
--- are dead when posted; what dies soon.
-\set tests 263
+-- are dead when posted; extension by activity; what dies soon.
+\set tests 306
 \ir setup.psql
 
 -- One purchase by a new member: dead_at is written down by hand, in UTC, and compared with what PostgreSQL makes of the
@@ -256,6 +256,121 @@ SELECT is(array_agg(ROW(verb, points, occurred_at)::text ORDER BY journal_no),
           'each dies at its end, or when it was earned') FROM journal WHERE member_id = m('ivy') AND journal_no > 1;
 UPDATE program SET expiry = '24 months', allow_debt = false;
 SELECT is_empty('SELECT * FROM membership.verify()', 'dead when posted: the ledger is sound');
+ROLLBACK TO zone;
+
+-- ------------------------------------------------------------------ extension by activity
+
+SELECT open_mall('Asia/Shanghai') \gset
+UPDATE program SET expiry = '12 months', extend_on_activity = true, allow_debt = true;
+CREATE FUNCTION public.lots(name text) RETURNS text LANGUAGE sql STABLE AS
+$$ SELECT string_agg(format('%s:%s to %s', lot_no, remaining, coalesce(to_char(expires_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI'), 'ever')), ', ' ORDER BY lot_no)
+     FROM membership.lot WHERE member_id = m(lots.name) $$;
+-- 100 by the policy through 10 January 2025, 50 until June, 20 without end; a purchase of 1 March lives through 1 March 2025
+SELECT enrol('eva') \gset
+SELECT grant_points(m('eva'), 100, 'x', 'a', at => '2024-01-10 12:00+08') \gset
+SELECT grant_points(m('eva'), 50, 'x', 'b', expires_at => '2024-06-01 00:00+08', at => '2024-01-11 12:00+08') \gset
+UPDATE program SET expiry = 'never';
+SELECT grant_points(m('eva'), 20, 'x', 'c', at => '2024-01-12 12:00+08') \gset
+UPDATE program SET expiry = '12 months';
+SELECT is(lots('eva'), '1:100 to 2025-01-11 00:00, 2:50 to 2024-06-01 00:00, 3:20 to ever', 'grants extend nothing');
+SELECT is(ROW(points, balance)::text, '(10,180)', 'a preview') FROM preview_accrual(m('eva'), 1, 10, at => '2024-03-01 12:00+08');
+SELECT is(lots('eva'), '1:100 to 2025-01-11 00:00, 2:50 to 2024-06-01 00:00, 3:20 to ever', 'extends nothing');
+SELECT is(ROW(journal_no, points, balance, expires_at)::text, '(5,10,180,"2025-03-01 16:00:00+00")', 'a purchase')
+  FROM accrue_points(m('eva'), 1, 10, 'eva 1', at => '2024-03-01 12:00+08');
+SELECT is(lots('eva'), '3:20 to ever, 4:10 to 2025-03-02 00:00, 6:100 to 2025-03-02 00:00, 8:50 to 2025-03-02 00:00', 'lets older points live as long as its own');
+SELECT is(array_agg(ROW(entry_no, lot_no, points, balance_after)::text ORDER BY entry_no), '{"(5,1,-100,80)","(6,6,100,180)","(7,2,-50,130)","(8,8,50,180)"}', 'by two entries a lot')
+  FROM ledger_entry WHERE member_id = m('eva') AND journal_no = 6;
+SELECT is(ROW(verb, occurred_at, posted_at, points, balance, refers_to)::text, '(extension,"2024-03-01 04:00:00+00","2024-03-01 04:00:00+00",0,180,5)', 'in an event that refers to the purchase')
+  FROM journal WHERE member_id = m('eva') AND journal_no = 6;
+SELECT is(array_agg(ROW(lot_no, granted, active_at, origin)::text ORDER BY lot_no), '{"(6,100,\"2024-01-10 04:00:00+00\",grant)","(8,50,\"2024-01-11 04:00:00+00\",grant)"}', 'which keeps when they became active and where they come from')
+  FROM lot WHERE member_id = m('eva') AND journal_no = 6;
+SELECT is(next_expiry, '2025-03-02 00:00+08'::timestamptz, 'the next to die') FROM account WHERE member_id = m('eva');
+SELECT is(array_agg(ROW(verb, points, balance_after)::text), '{"(extension,50,180)","(extension,-50,130)","(extension,100,180)","(extension,-100,80)"}', 'as the statement shows it') FROM statement(m('eva'), max_rows => 4);
+SELECT is(duplicate, true, 'the same call again') FROM accrue_points(m('eva'), 1, 10, 'eva 1', at => '2024-03-01 12:00+08');
+SELECT is(points, 5::bigint, 'and another purchase of that day') FROM accrue_points(m('eva'), 1, 5, 'eva 2', at => '2024-03-01 18:00+08');
+SELECT is(max(journal_no), 7::bigint, 'extend nothing more') FROM journal WHERE member_id = m('eva');
+SELECT is(points, 0::bigint, 'a purchase of any amount') FROM accrue_points(m('eva'), 1, 0, 'eva 3', at => '2024-03-02 12:00+08');
+SELECT is(lots('eva'), '3:20 to ever, 11:10 to 2025-03-03 00:00, 13:100 to 2025-03-03 00:00, 15:50 to 2025-03-03 00:00, 17:5 to 2025-03-03 00:00', 'extends');
+SELECT is(balance_at(m('eva'), at), points::bigint, 'balance at ' || at)
+  FROM (VALUES (timestamptz '2024-03-01 11:59+08', 170), ('2024-03-01 12:00+08', 180), ('2024-06-01 12:00+08', 185), ('2025-03-02 23:59+08', 185), ('2025-03-03 00:00+08', 20)) c (at, points);
+-- a purchase of the past extends from its day: through 15 January 2025, which only the 40 points do not reach
+SELECT enrol('ben') \gset
+SELECT grant_points(m('ben'), 40, 'x', 'a', at => '2024-01-10 12:00+08'), grant_points(m('ben'), 60, 'x', 'b', at => '2024-01-20 12:00+08') \gset
+SELECT accrue_points(m('ben'), 1, 7, 'ben 1', occurred_at => '2024-01-15 12:00+08', at => '2024-01-25 12:00+08') \gset
+SELECT is(lots('ben'), '2:60 to 2025-01-21 00:00, 3:7 to 2025-01-16 00:00, 5:40 to 2025-01-16 00:00', 'a late purchase extends what dies before points of its day');
+-- under review, approved, rejected, imported: the purchases that extend nothing
+SELECT enrol('ned') \gset
+UPDATE program SET expiry = '1 months', claim_days = 0;
+SELECT grant_points(m('ned'), 40, 'x', 'a', expires_at => now() + interval '1 hour', at => now() - interval '3 days') \gset
+SELECT is(status, 'review', 'a purchase to be reviewed') FROM accrue_points(m('ned'), 1, 7, 'ned 1', occurred_at => now() - interval '2 days');
+SELECT review_accrual(m('ned'), 3, 'approve', 'seen') \gset
+SELECT set_member_status(m('ned'), 'frozen', 'x') \gset
+SELECT is(status, 'rejected', 'a frozen member''s') FROM accrue_points(m('ned'), 1, 7, 'ned 2');
+SELECT set_member_status(m('ned'), 'active', 'x') \gset
+SELECT is(sqlstate, NULL, 'an imported one') FROM import_purchases(ARRAY[(m('ned'), 1, 10, 'ned 3', now(), 'pos', 10)]::purchase_import[]);
+SELECT is(count(*), 0::bigint, 'extend nothing') FROM journal WHERE member_id = m('ned') AND verb = 'extension';
+UPDATE program SET claim_days = 30;
+-- a policy without a length extends nothing
+SELECT enrol('dot') \gset
+SELECT grant_points(m('dot'), 40, 'x', 'a', expires_at => '2024-06-01 00:00+08', at => '2024-02-01 12:00+08') \gset
+UPDATE program SET expiry = 'never';
+SELECT accrue_points(m('dot'), 1, 0, 'dot 1', at => '2024-03-01 12:00+08') \gset
+UPDATE program SET expiry = '2024-12-31';
+SELECT accrue_points(m('dot'), 1, 0, 'dot 2', at => '2024-03-01 12:00+08') \gset
+UPDATE program SET expiry = '10 days';
+SELECT accrue_points(m('dot'), 1, 0, 'dot 3', at => '2024-03-01 12:00+08') \gset
+SELECT is(lots('dot'), '1:40 to 2024-06-01 00:00', 'never, a date, or one that ends before');
+UPDATE program SET expiry = 'quarter end';
+SELECT accrue_points(m('dot'), 1, 0, 'dot 4', at => '2024-03-31 12:00+08') \gset
+SELECT is(lots('dot'), '1:40 to 2024-06-01 00:00', 'the end of March');
+SELECT accrue_points(m('dot'), 1, 0, 'dot 5', at => '2024-04-01 12:00+08') \gset
+SELECT is(lots('dot'), '3:40 to 2024-07-01 00:00', 'the end of June');
+UPDATE program SET min_life_days = 100;
+SELECT accrue_points(m('dot'), 1, 0, 'dot 6', at => '2024-04-01 13:00+08') \gset
+-- 1 April + 100 days = 10 July
+SELECT is(lots('dot'), '5:40 to 2024-07-10 00:00', 'the least life of new points is theirs too');
+UPDATE program SET expiry = '12 months', min_life_days = 0, extend_on_activity = false;
+SELECT accrue_points(m('dot'), 1, 0, 'dot 7', at => '2024-05-01 12:00+08') \gset
+SELECT is(lots('dot'), '5:40 to 2024-07-10 00:00', 'and without the setting none is extended');
+UPDATE program SET extend_on_activity = true;
+-- the last microsecond, and none left
+SELECT enrol('max'), enrol('mia') \gset
+SELECT grant_points(m(name), 40, 'x', 'a', expires_at => '2024-06-01 00:00+08', at => '2024-02-01 12:00+08') FROM (VALUES ('max'), ('mia')) n (name) \g /dev/null
+SELECT accrue_points(m('max'), 1, 0, 'max 1', at => '2024-05-31 23:59:59.999999+08'), accrue_points(m('mia'), 1, 0, 'mia 1', at => '2024-06-01 00:00+08') \gset
+SELECT is(lots('max'), '3:40 to 2025-06-01 00:00', 'a microsecond before they die');
+SELECT is(lots('mia'), NULL, 'the dead are not raised');
+SELECT is(array_agg(verb ORDER BY journal_no), '{enrolment,grant,expiry,accrual}', 'they expire') FROM journal WHERE member_id = m('mia');
+-- pending points, held points, debt
+SELECT enrol('pam') \gset
+UPDATE program SET expiry = '1 months', pending_days = 20;
+SELECT accrue_points(m('pam'), 1, 30, 'pam 1', at => '2024-03-01 12:00+08') \gset
+SELECT adjust_points(m('pam'), -12, 'owes', 'a', at => '2024-03-02 12:00+08') \gset
+SELECT is(lots('pam'), '1:30 to 2024-04-02 00:00', '30 points pending until 21 March; a debt of 12');
+SELECT accrue_points(m('pam'), 1, 8, 'pam 2', at => '2024-03-10 12:00+08') \gset
+SELECT is(lots('pam'), '3:8 to 2024-04-11 00:00, 5:30 to 2024-04-11 00:00', 'are extended');
+SELECT is(ROW(active_at, origin)::text, '("2024-03-20 16:00:00+00",accrual)', 'and stay pending') FROM lot WHERE member_id = m('pam') AND lot_no = 5;
+SELECT is(ROW(balance, debt)::text, '(26,12)', 'the debt waits for them') FROM account WHERE member_id = m('pam');
+UPDATE program SET expiry = '12 months', pending_days = 0;
+UPDATE lot SET held = 6 WHERE member_id = m('pam') AND lot_no = 5;
+UPDATE account SET held = 6 WHERE member_id = m('pam');
+-- on 21 March 12 of the 24 unheld points pay; 12 go on, 6 stay with their hold; of the other lot all 8, still pending
+SELECT accrue_points(m('pam'), 1, 0, 'pam 3', at => '2024-03-22 12:00+08') \gset
+SELECT is(lots('pam'), '5:6 to 2024-04-11 00:00, 9:8 to 2025-03-23 00:00, 11:12 to 2025-03-23 00:00', 'what pays debt or is held does not move');
+UPDATE lot SET held = 0 WHERE member_id = m('pam');
+UPDATE account SET held = 0 WHERE member_id = m('pam');
+-- in a batch each purchase sees what the one before it extended
+SELECT enrol('bat'), enrol('one') \gset
+SELECT grant_points(m(name), 40, 'x', 'a', expires_at => '2024-06-01 00:00+08', at => '2024-02-01 12:00+08') FROM (VALUES ('bat'), ('one')) n (name) \g /dev/null
+CREATE TEMP TABLE bought (n, amount, at) AS VALUES (1, 3, timestamptz '2024-05-20 12:00+08'), (2, 0, '2024-05-20 13:00+08'), (3, 4, '2024-05-21 12:00+08'), (4, 0, '2025-05-22 00:00+08');
+SELECT is(count(*) FILTER (WHERE sqlstate IS NULL), 4::bigint, 'a batch of four')
+  FROM accrue_batch((SELECT array_agg((m('bat'), 1, amount, 'bat ' || n, NULL, NULL, NULL, NULL, NULL, NULL, at)::purchase ORDER BY n) FROM bought));
+SELECT is(count(accrue_points(m('one'), 1, amount, 'one ' || n, at => at)), 4::bigint, 'four calls') FROM (SELECT * FROM bought ORDER BY n) b;
+SELECT results_eq($$SELECT journal_no, entry_no, lot_no, points, balance_after, active_at, expires_at, origin FROM membership.ledger_entry WHERE member_id = m('bat') ORDER BY entry_no$$,
+                  $$SELECT journal_no, entry_no, lot_no, points, balance_after, active_at, expires_at, origin FROM membership.ledger_entry WHERE member_id = m('one') ORDER BY entry_no$$, 'leave the same entries');
+-- 20 May: 40 go on; 21 May: 40 and 3 do; all that was left dies when 22 May 2025 begins
+SELECT is(array_agg(verb || ' ' || points ORDER BY journal_no), ARRAY['enrolment 0', 'grant 40', 'accrual 3', 'extension 0', 'accrual 0', 'accrual 4', 'extension 0', 'expiry -47', 'accrual 0'], 'the events of either')
+  FROM journal WHERE member_id = m('bat');
+SELECT is_empty('SELECT * FROM membership.verify()', 'extension: the ledger is sound');
 ROLLBACK TO zone;
 
 -- ------------------------------------------------------------------ what dies soon
