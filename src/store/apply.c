@@ -12,7 +12,7 @@
 #include "store/verb.h"
 #include "util/calendar.h"
 
-/* The columns from merchant_id to lines, which an accrual fills; others have a reason_code at the most. */
+/* The columns from merchant_id to rules, which an accrual fills; others have a reason_code at the most. */
 static void
 add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
 {
@@ -22,7 +22,7 @@ add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
         while (args->n < 20)
             mbr_arg_null(args);
         mbr_arg_text(args, mbr_reason_name(journal->reason_code));
-        while (args->n < 32)
+        while (args->n < 33)
             mbr_arg_null(args);
         return;
     }
@@ -45,6 +45,7 @@ add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
     mbr_arg_int4(args, purchase->tier_after->tier_id);
     mbr_arg_bool(args, purchase->tier_changed);
     mbr_arg_json_text(args, purchase->frozen_lines);
+    mbr_arg_json_text(args, purchase->frozen_rules);
 }
 
 static void
@@ -69,6 +70,10 @@ insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
     else
         mbr_arg_int8(&args, journal->refers_to);
     add_purchase(&args, journal, load->config->digits);
+    if (journal->growth == 0)
+        mbr_arg_null(&args);
+    else
+        mbr_arg_int8(&args, journal->growth);
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_JOURNAL, true), &args);
 }
 
@@ -125,7 +130,7 @@ write_lot(MbrSession *session, const MbrWork *work, const MbrLot *lot)
         insert_lot(table, member_id, lot);
         return;
     }
-    if (!mbr_table_find(table, key))
+    if (!mbr_table_find_at(table, lot->place, key))
         elog(ERROR, "lot " INT64_FORMAT " of member " INT64_FORMAT " is gone", lot->lot_no, member_id);
     mbr_arg_int8(&args, lot->remaining);
     mbr_arg_int8(&args, lot->held);
@@ -174,7 +179,9 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     Datum key[] = {Int64GetDatum(work->member.member_id), DateADTGetDatum(activity->day)};
     MbrActivity sum = *activity;
     int digits = load->config->digits;
-    bool found = mbr_table_find(table, key);
+    bool found = activity->place == MBR_PLACE_UNKNOWN ? mbr_table_find(table, key)
+                 : activity->place == MBR_PLACE_NONE  ? false
+                                                      : mbr_table_find_at(table, activity->place, key);
     MbrArgs args = MBR_NO_ARGS;
 
     if (found) {
@@ -185,6 +192,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
             mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits);
         check_day(work, sum.basis);
         sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
+        sum.growth += mbr_table_get_int8(table, MBR_ACTIVITY_GROWTH, 0);
     } else {
         mbr_arg_int8(&args, work->member.member_id);
         mbr_arg_date(&args, activity->day);
@@ -192,6 +200,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     mbr_arg_int4(&args, sum.purchases);
     mbr_arg_money(&args, sum.basis, digits);
     mbr_arg_int8(&args, sum.points);
+    mbr_arg_int8(&args, sum.growth);
     if (found)
         mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
     else
@@ -206,7 +215,7 @@ update_account(MbrSession *session, const MbrWork *work)
     Datum key[] = {Int64GetDatum(member->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
     MbrArgs args = MBR_NO_ARGS;
 
-    if (!mbr_table_find(table, key))
+    if (!mbr_table_find_at(table, member->place, key))
         elog(ERROR, "account of member " INT64_FORMAT " is gone", member->member_id);
     mbr_arg_int8(&args, member->balance);
     mbr_arg_int8(&args, member->held);
@@ -269,7 +278,10 @@ write_account(MbrSession *session, const MbrLoad *load, const MbrWork *work)
     update_account(session, work);
 }
 
-/* Table by table, so that the pages of one index are met while they are at hand. */
+/*
+ * Table by table, so that the pages of one index are met while they are at hand, and the rows of many members
+ * are written at a time.
+ */
 void
 mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, int n)
 {
@@ -277,10 +289,14 @@ mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, i
                                       write_splits,   write_tiers,      write_account};
 
     for (int step = 0; step < (int)lengthof(steps); step++) {
+        if (n > 1)
+            mbr_tables_collect(session);
         for (int i = 0; i < n; i++) {
             CHECK_FOR_INTERRUPTS();
             steps[step](session, load, works[i]);
         }
+        if (n > 1)
+            mbr_tables_flush(session);
     }
 }
 

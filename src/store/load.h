@@ -35,7 +35,11 @@ extern bool
 mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work); /* false = no such member */
 extern const MbrConfig *mbr_load_config(MbrSession *session);
 extern void mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work);
+/* What postings from the earliest on will ask of the tier window; without it each reads for itself. */
+extern void mbr_load_days(MbrSession *session, const MbrConfig *config, int64 earliest, MbrWork *work);
 extern void mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work);
+/* Room in work for load's new lots and splits; mbr_load_posting makes it for those known then. */
+extern void mbr_load_room(const MbrLoad *load, MbrWork *work);
 
 extern void mbr_raise_no_member(int64 member_id);
 

@@ -26,13 +26,17 @@ typedef enum MbrPlan {
     MBR_PLAN_TOUCH_PROGRAM,
     MBR_PLAN_CONFIG_VERSION,
     MBR_PLAN_NEXT_CONFIG_VERSION,
+    MBR_PLAN_RULES,
+    MBR_PLAN_RECORD_RULE,
+    MBR_PLAN_RULE_UNKNOWN,
+    MBR_PLAN_RULE_RIVAL,
     /* load */
+    MBR_PLAN_BOUGHT_AT,
+    MBR_PLAN_BOUGHT_CATEGORY,
     MBR_PLAN_PAST_TIER,
     MBR_PLAN_FIND_PAST_TIER,
     /* claims */
-    MBR_PLAN_CLAIM_RECEIPT,
     MBR_PLAN_FIND_RECEIPT,
-    MBR_PLAN_CLAIM_RECEIPTS,
     MBR_PLAN_FIND_RECEIPTS,
     MBR_PLAN_CLAIM_RECEIPT_REF,
     MBR_PLAN_FIND_RECEIPT_REF,
@@ -40,7 +44,9 @@ typedef enum MbrPlan {
     MBR_PLAN_FIND_KEY,
     MBR_PLAN_LOAD_JOURNAL,
     MBR_PLAN_LOAD_LINES,
+    MBR_PLAN_LOAD_PARTS,
     /* apply */
+    MBR_PLAN_INSERT_RULE_FAILURE,
     MBR_PLAN_INSERT_CONTEXT,
     MBR_PLAN_UPDATE_TIER,
     MBR_PLAN_CLOSE_TIER_HISTORY,
@@ -70,7 +76,7 @@ typedef enum MbrPlan {
 } MbrPlan;
 
 /* Parameters, in order; adders below. */
-#define MBR_MAX_ARGS 32
+#define MBR_MAX_ARGS 40
 
 typedef struct MbrArgs {
     Datum values[MBR_MAX_ARGS];
