@@ -39,6 +39,16 @@ find_columns(Node *node, void *columns)
     return expression_tree_walker(node, find_columns, columns);
 }
 
+static void
+make_state(MbrCondition *condition)
+{
+    MemoryContext old = MemoryContextSwitchTo(condition->state_context);
+
+    MemoryContextReset(condition->state_context); /* of an attempt that failed */
+    condition->state = ExecInitExpr(copyObject(condition->expression), NULL);
+    MemoryContextSwitchTo(old);
+}
+
 static MbrCondition *
 make_condition(Expr *expression)
 {
@@ -51,7 +61,7 @@ make_condition(Expr *expression)
     condition->expression = copyObject(expression);
     (void)find_columns((Node *)expression, &condition->columns);
     condition->state_context = AllocSetContextCreate(context, "rule condition state", ALLOCSET_SMALL_SIZES);
-    (void)mbr_condition_state(condition); /* asks whether the owner may execute its functions */
+    make_state(condition); /* asks whether the owner may execute its functions */
     MemoryContextSwitchTo(old);
     return condition;
 }
@@ -151,18 +161,13 @@ mbr_condition_columns(const MbrCondition *condition)
     return condition->columns;
 }
 
-ExprState *
-mbr_condition_state(MbrCondition *condition)
+bool
+mbr_condition_run(MbrCondition *condition, ExprContext *econtext, bool *isnull)
 {
-    MemoryContext old;
-
-    if (condition->state == NULL) {
-        MemoryContextReset(condition->state_context); /* of an attempt that failed */
-        old = MemoryContextSwitchTo(condition->state_context);
-        condition->state = ExecInitExpr(copyObject(condition->expression), NULL);
-        MemoryContextSwitchTo(old);
-    }
-    return condition->state;
+    if (condition->state == NULL)
+        make_state(condition);
+    econtext->ecxt_per_query_memory = condition->state_context; /* where IN (...) keeps its hash table */
+    return DatumGetBool(ExecEvalExprSwitchContext(condition->state, econtext, isnull)) && !*isnull;
 }
 
 void

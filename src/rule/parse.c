@@ -193,6 +193,7 @@ check_node(Node *node, void *context)
         case T_A_ArrayExpr:
         case T_A_Indices:
         case T_TypeCast:
+        case T_Integer: /* bounds of an array's type */
             break;
         case T_A_Const:
             if (!((A_Const *)node)->isnull && IsA(&((A_Const *)node)->val, BitString))

@@ -17,7 +17,6 @@
     ereport(ERROR, (errcode(MBR_ERR_CONDITION), errmsg(__VA_ARGS__), errhint("%s", hint), \
                     parser_errposition(pstate, location)))
 /* Names the function, with the hint that goes with it. */
-extern void mbr_refuse_function(ParseState *pstate, int location, const char *name, const char *otherwise)
-    pg_attribute_noreturn();
+extern void mbr_refuse_function(ParseState *pstate, int location, const char *name, const char *otherwise);
 
 #endif
