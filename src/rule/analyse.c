@@ -110,6 +110,26 @@ is_unfit_function(Oid function, void *context)
     return !fit;
 }
 
+/* A value of a type that has units, or NULL for another type. */
+static Const *
+sample_of(Oid type)
+{
+    switch (type) {
+        case DATEOID:
+            return makeConst(type, -1, InvalidOid, sizeof(DateADT), DateADTGetDatum(0), false, true);
+        case TIMEOID:
+            return makeConst(type, -1, InvalidOid, sizeof(TimeADT), TimeADTGetDatum(0), false,
+                             FLOAT8PASSBYVAL);
+        case TIMESTAMPOID:
+            return makeConst(type, -1, InvalidOid, sizeof(Timestamp), TimestampGetDatum(0), false,
+                             FLOAT8PASSBYVAL);
+        case INTERVALOID:
+            return makeConst(type, -1, InvalidOid, sizeof(Interval),
+                             IntervalPGetDatum(palloc0(sizeof(Interval))), false, false);
+    }
+    return NULL;
+}
+
 static void
 refuse_function(Check *check, Node *node)
 {
@@ -117,10 +137,12 @@ refuse_function(Check *check, Node *node)
         Oid from = exprType((Node *)((CoerceViaIO *)node)->arg);
         Oid to = exprType(node);
 
-        mbr_refuse(check->pstate, exprLocation(node),
-                   "attr_date reads a date of the attributes; month, day, hour and extract take one apart.",
-                   "a cast from %s to %s is not allowed in a condition", format_type_be(from),
-                   format_type_be(to));
+        mbr_refuse(
+            check->pstate, exprLocation(node),
+            sample_of(from) == NULL && sample_of(to) == NULL
+                ? MBR_HINT_RULES
+                : "attr_date reads a date of the attributes; month, day, hour and extract take one apart.",
+            "a cast from %s to %s is not allowed in a condition", format_type_be(from), format_type_be(to));
     }
     if (check->refused == F_SUBSTRING_TEXT_TEXT || check->refused == F_SUBSTRING_TEXT_TEXT_TEXT)
         mbr_refuse(check->pstate, exprLocation(node), MBR_HINT_REGEX,
@@ -160,26 +182,6 @@ is_allowed_node(Node *node)
         default:
             return false;
     }
-}
-
-/* A value of a type that has units, or NULL for another type. */
-static Const *
-sample_of(Oid type)
-{
-    switch (type) {
-        case DATEOID:
-            return makeConst(type, -1, InvalidOid, sizeof(DateADT), DateADTGetDatum(0), false, true);
-        case TIMEOID:
-            return makeConst(type, -1, InvalidOid, sizeof(TimeADT), TimeADTGetDatum(0), false,
-                             FLOAT8PASSBYVAL);
-        case TIMESTAMPOID:
-            return makeConst(type, -1, InvalidOid, sizeof(Timestamp), TimestampGetDatum(0), false,
-                             FLOAT8PASSBYVAL);
-        case INTERVALOID:
-            return makeConst(type, -1, InvalidOid, sizeof(Interval),
-                             IntervalPGetDatum(palloc0(sizeof(Interval))), false, false);
-    }
-    return NULL;
 }
 
 /*

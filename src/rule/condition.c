@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -107,7 +108,15 @@ static void
 refuse(const Compilation *compilation, ErrorData *error)
 {
     int position = error->cursorpos - compilation->shift;
+    int length = pg_mbstrlen(compilation->text);
 
+    if (position > length + 1) { /* the parenthesis that was added */
+        position = length + 1;
+        error->message = pstrdup("syntax error at end of input");
+    }
+    if (error->sqlerrcode == ERRCODE_INVALID_DATETIME_FORMAT ||
+        error->sqlerrcode == ERRCODE_DATETIME_FIELD_OVERFLOW)
+        error->hint = pstrdup(MBR_HINT_TIME);
     error->sqlerrcode = MBR_ERR_CONDITION;
     error->cursorpos = 0;
     error->internalquery = pstrdup(compilation->text);
