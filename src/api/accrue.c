@@ -71,7 +71,8 @@ mbr_accrue_load(const MbrPurchaseArgs *args)
                      .at = args->at,
                      .occurred_at = args->occurred_at,
                      .new_lots = nlines,
-                     .new_splits = 3 * nlines};
+                     .new_splits = 3 * nlines,
+                     .extends = true};
 }
 
 void

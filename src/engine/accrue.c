@@ -209,6 +209,8 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     mbr_split_points(work, purchase);
     upgrade(work, purchase);
     mbr_settle(work); /* a lot born expired */
+    if (purchase->status == MBR_ACCRUAL_POSTED || purchase->status == MBR_ACCRUAL_PENDING)
+        mbr_extend(work, journal->journal_no, purchase->extend_to);
 }
 
 void

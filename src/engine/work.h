@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define MBR_NEVER INT64_MAX /* of a time: no such moment */
+#define MBR_NO_EXTENSION INT64_MIN
 #define MBR_MAX_POINTS INT64_C(1000000000000000)
 #define MBR_MAX_AMOUNT INT64_C(999999999999999999) /* minor units: numeric(18) */
 #define MBR_RATE_SCALE 1000000 /* base rate, commission rate, price per point: 6 decimals */
@@ -29,6 +30,7 @@ typedef enum MbrVerb {
     MBR_VERB_ADJUSTMENT,
     MBR_VERB_EXPIRY,
     MBR_VERB_DEBT_PAYMENT,
+    MBR_VERB_EXTENSION,
     MBR_VERB_TIER_CHANGE,
     MBR_VERB_STATUS_CHANGE,
     MBR_VERB_IDENTITY_CHANGE,
@@ -282,6 +284,7 @@ typedef struct MbrPurchase {
     bool late;            /* beyond the claim period */
     int64_t window_basis; /* basis of the tier window without this purchase */
     bool in_window;       /* this purchase counts in it */
+    int64_t extend_to;    /* until when it lets the member's points live; MBR_NO_EXTENSION */
     MbrStacking stacking;
     MbrUse *uses; /* rules met, by rising rule_id */
     int nuses;

@@ -17,6 +17,7 @@
 #include "store/verb.h"
 #include "util/calendar.h"
 #include "util/error.h"
+#include "util/expiry.h"
 #include "util/money.h"
 
 void
@@ -252,6 +253,22 @@ lot_of(MbrTable *table)
 }
 
 /*
+ * Until when points live on that would die earlier: as long as points earned now that are active at once. A
+ * fixed date extends nothing, and never has nothing to extend to.
+ */
+static int64
+extension_end(const MbrLoad *load, const MbrWork *work)
+{
+    const MbrConfig *config = load->config;
+
+    if (!load->extends || !config->extend_on_activity || config->expiry.kind == MBR_EXPIRY_NEVER ||
+        config->expiry.kind == MBR_EXPIRY_DATE)
+        return MBR_NO_EXTENSION;
+    return mbr_expiry_end(&config->expiry, work->day, Max(work->posted_at, work->occurred_at),
+                          config->min_life_days, config->zone);
+}
+
+/*
  * Reads the open lots if the posting needs them and none were read yet; those opened here stay, behind them.
  * There is room for one more array element per lot that the posting may open.
  */
@@ -265,7 +282,8 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
     int room = nopened + load->new_lots;
     MbrTable *table;
 
-    if (member->lots_loaded || !(load->all_lots || mbr_settle_needed(member, work->posted_at)))
+    if (member->lots_loaded || !(load->all_lots || mbr_settle_needed(member, work->posted_at) ||
+                                 member->next_expiry < load->extend_to))
         return;
     member->lots_loaded = true;
     member->lots = palloc(sizeof(MbrLot) * Max(room, 1));
@@ -298,8 +316,9 @@ reserve(void *array, int *max, int needed, Size size)
 }
 
 /*
- * Room for what the engine may post: each open lot can pay debt, be spent and expire once, and each may be an
- * event of its own; each new lot is opened besides.
+ * Room for what the engine may post: each open lot can pay debt, be spent, expire and be extended once, and
+ * each may be an event of its own but for extensions, which are one event and open lots anew; each new lot is
+ * opened besides.
  */
 void
 mbr_load_room(const MbrLoad *load, MbrWork *work)
@@ -307,8 +326,10 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
     MbrMember *member = &work->member;
     int lots;
 
-    member->lots = reserve(member->lots, &member->max_lots, member->nlots + load->new_lots, sizeof(MbrLot));
     lots = member->nlots + load->new_lots;
+    if (load->extend_to != MBR_NO_EXTENSION)
+        lots += member->nlots;
+    member->lots = reserve(member->lots, &member->max_lots, lots, sizeof(MbrLot));
     work->journals =
         reserve(work->journals, &work->max_journals, work->njournals + 2 * lots + 2, sizeof(MbrJournal));
     work->entries =
@@ -334,6 +355,7 @@ mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work)
         read_days(session, load->config, work, after);
     load->window_basis = window_basis(work, after, until);
     work->day_place = place_of_day(work);
+    load->extend_to = extension_end(load, work);
     read_lots(session, load, work);
     mbr_load_room(load, work);
 }

@@ -14,11 +14,13 @@ typedef struct MbrLoad {
     bool all_lots;     /* also when nothing is due */
     int new_lots;      /* how many the posting may open */
     int new_splits;
+    bool extends; /* it may let all points live on */
 
     const MbrConfig *config;
     int64 window_basis;
     bool in_window; /* occurred_at lies in the tier window */
     int tier_then;  /* tier at occurred_at */
+    int64 extend_to;
 } MbrLoad;
 
 /* Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. */
