@@ -1,24 +1,42 @@
 -- Reading views. Every one is exact at the moment of reading: a dead lot never counts, swept or not.
 
--- What each lot is worth now. Unheld points of a lot that became active pay debt first, in the order in
+-- Holds that count now: one that has timed out does not, released yet or not.
+CREATE OR REPLACE VIEW membership.member_holds AS
+SELECT h.member_id, h.hold_no, h.ref, h.points, h.merchant_id, h.order_ref, j.purpose, j.amount AS cash_value,
+       j.posted_at AS authorized_at, h.expires_at
+  FROM membership.hold h
+  JOIN membership.journal j ON j.member_id = h.member_id AND j.journal_no = h.hold_no
+ WHERE coalesce(h.expires_at > statement_timestamp(), true);
+COMMENT ON VIEW membership.member_holds IS 'Open holds (预占) of each member: points, what they are for, their worth then (currency), and when they time out.';
+
+-- What each lot is worth now, and how much of it is held now. Unheld points of a lot that became active pay debt first, in the order in
 -- which the lots became active: the same order in which the engine posts it at its next touch.
 CREATE OR REPLACE VIEW membership._lot_now AS
-SELECT l.member_id, l.wallet_id, l.lot_no, l.journal_no, l.granted, l.held, l.active_at, l.expires_at, l.origin,
+SELECT l.member_id, l.wallet_id, l.lot_no, l.journal_no, l.granted, l.held_now AS held, l.active_at, l.expires_at, l.origin,
        l.remaining - p.pays AS remaining,
        p.pays,
        l.active_at > statement_timestamp() AS pending,
        coalesce(l.expires_at <= statement_timestamp(), false) AS dead
-  FROM (SELECT lot.*, a.debt,
+  FROM (SELECT lot.*, a.debt, lot.held - t.points AS held_now,
+               -- what was held pays once it is released; not if its lot had died by then
+               CASE WHEN lot.active_at <= statement_timestamp() AND lot.active_at < coalesce(lot.expires_at, 'infinity')
+                    THEN lot.remaining - lot.held + t.payable ELSE 0 END AS may_pay,
                sum(CASE WHEN lot.active_at <= statement_timestamp() AND lot.active_at < coalesce(lot.expires_at, 'infinity')
-                        THEN lot.remaining - lot.held ELSE 0 END)
+                        THEN lot.remaining - lot.held + t.payable ELSE 0 END)
                    OVER (PARTITION BY lot.member_id, lot.wallet_id
                          ORDER BY lot.active_at, lot.expires_at, lot.lot_no) AS payable
           FROM membership.lot
-          JOIN membership.account a ON a.member_id = lot.member_id AND a.wallet_id = lot.wallet_id) l
+          JOIN membership.account a ON a.member_id = lot.member_id AND a.wallet_id = lot.wallet_id
+         CROSS JOIN LATERAL (
+               SELECT coalesce(sum(p.points), 0)::bigint AS points,
+                      coalesce(sum(p.points) FILTER (WHERE h.expires_at < coalesce(lot.expires_at, 'infinity')), 0)::bigint AS payable
+                 FROM membership.hold h
+                 JOIN membership.hold_lot p USING (member_id, hold_no)
+                WHERE lot.held > 0 AND h.member_id = lot.member_id AND p.lot_no = lot.lot_no
+                  AND h.expires_at <= statement_timestamp()) t) l
  CROSS JOIN LATERAL (
        SELECT CASE WHEN l.debt > 0 AND l.active_at <= statement_timestamp() AND l.active_at < coalesce(l.expires_at, 'infinity')
-                   THEN least(l.remaining - l.held,
-                              greatest(0, l.debt - (l.payable - (l.remaining - l.held))))::bigint
+                   THEN least(l.may_pay, greatest(0, l.debt - (l.payable - l.may_pay)))::bigint
                    ELSE 0 END AS pays) p;
 
 CREATE OR REPLACE VIEW membership.member_lots AS
@@ -36,13 +54,14 @@ COMMENT ON COLUMN membership.member_lots.state IS 'active, pending (not yet spen
 CREATE OR REPLACE VIEW membership.member_balance AS
 SELECT a.member_id, w.code AS wallet,
        n.alive - (a.debt - n.pays) AS balance,
-       n.alive - (a.debt - n.pays) - a.held - n.pending AS available,
-       n.pending, a.held, a.debt - n.pays AS debt, n.next_expiry, n.expiring_30d
+       n.alive - (a.debt - n.pays) - n.held - n.pending AS available,
+       n.pending, n.held, a.debt - n.pays AS debt, n.next_expiry, n.expiring_30d
   FROM membership.account a
   JOIN membership.wallet w USING (wallet_id)
  CROSS JOIN LATERAL (
        SELECT coalesce(sum(CASE WHEN l.dead THEN l.held ELSE l.remaining END), 0)::bigint AS alive,
               coalesce(sum(l.pays), 0)::bigint AS pays,
+              coalesce(sum(l.held), 0)::bigint AS held,
               coalesce(sum(l.remaining) FILTER (WHERE l.pending AND NOT l.dead), 0)::bigint AS pending,
               min(l.expires_at) FILTER (WHERE NOT l.dead AND l.remaining > 0) AS next_expiry,
               coalesce(sum(l.remaining - l.held) FILTER (WHERE NOT l.dead
@@ -71,12 +90,13 @@ CREATE OR REPLACE VIEW membership.member_statement AS
 SELECT j.member_id, j.journal_no, e.entry_no, j.verb, coalesce(e.points, 0) AS points,
        coalesce(e.balance_after, j.balance) AS balance_after,
        j.merchant_id, m.name AS merchant, j.order_ref, j.amount,
-       coalesce(j.reason, j.reason_code) AS reason, j.occurred_at, j.posted_at, j.last_entry_no
+       coalesce(j.reason, j.reason_code, j.purpose) AS reason, j.occurred_at, j.posted_at, j.last_entry_no, j.counterpart_id
   FROM membership.journal j
   LEFT JOIN membership.ledger_entry e
          ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1
   LEFT JOIN membership.merchant m ON m.merchant_id = j.merchant_id;
 COMMENT ON VIEW membership.member_statement IS 'Points statement (积分明细): every entry, and every event that moved no points.';
+COMMENT ON COLUMN membership.member_statement.counterpart_id IS 'Of a transfer: the other member.';
 COMMENT ON COLUMN membership.member_statement.last_entry_no IS 'The member''s last entry after the event; places events without entries between those with.';
 
 CREATE OR REPLACE VIEW membership.member_tier_progress AS
@@ -107,7 +127,7 @@ SELECT s.merchant_id, m.name AS merchant, s.kind, s.payer_party_id, s.payee_part
   FROM membership.merchant_split s
   JOIN membership.merchant m USING (merchant_id)
  GROUP BY s.merchant_id, m.name, s.kind, s.payer_party_id, s.payee_party_id;
-COMMENT ON VIEW membership.merchant_unsettled IS 'What is owed per merchant, kind, payer and payee and has not been settled: currency, and points issued.';
+COMMENT ON VIEW membership.merchant_unsettled IS 'What is owed per merchant, kind, payer and payee and has not been settled: currency, and points issued or redeemed.';
 
 -- Every rule met by a posted or approved purchase, with what it gave.
 CREATE OR REPLACE VIEW membership.rule_effect AS
@@ -134,3 +154,14 @@ SELECT f.rule_id, r.code, f.version, f.sqlstate, f.message, count(*) AS failures
   JOIN membership.journal j USING (member_id, journal_no)
  GROUP BY f.rule_id, r.code, f.version, f.sqlstate, f.message;
 COMMENT ON VIEW membership.rule_error IS 'How often the condition of a rule failed on the data of a purchase, by version and error, and when last.';
+
+-- A reversal takes back on the day of what it reverses.
+CREATE OR REPLACE VIEW membership.redemption_daily AS
+SELECT r.day, r.purpose, r.merchant_id, (count(*) - count(b.journal_no))::bigint AS redemptions,
+       coalesce(sum(-r.points) FILTER (WHERE b.journal_no IS NULL), 0)::bigint AS points,
+       coalesce(sum(r.amount) FILTER (WHERE b.journal_no IS NULL), 0)::numeric(18, @digits@) AS cash_value
+  FROM membership.journal r
+  LEFT JOIN membership.journal b ON b.member_id = r.member_id AND b.refers_to = r.journal_no AND b.verb = 'reversal'
+ WHERE r.verb IN ('redemption', 'capture')
+ GROUP BY r.day, r.purpose, r.merchant_id;
+COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds by day, purpose and merchant, less those reversed: number, points, worth (currency).';

@@ -40,6 +40,9 @@ SELECT e.member_id, 'nothing_expired_was_spent',
    AND CASE j.verb WHEN 'expiry' THEN j.posted_at < o.expires_at OR o.expires_at IS NULL
                    -- a lot pays debt at the moment it becomes active, however late that is noticed
                    WHEN 'debt_payment' THEN j.occurred_at >= o.expires_at
+                   -- what was held while it lived can be captured
+                   WHEN 'capture' THEN EXISTS (SELECT FROM membership.journal h WHERE h.member_id = j.member_id
+                                                  AND h.journal_no = j.refers_to AND h.posted_at >= o.expires_at)
                    ELSE j.posted_at >= o.expires_at END
 UNION ALL
 SELECT e.member_id, 'extension_moves_points_to_a_later_end',
@@ -80,9 +83,40 @@ SELECT a.member_id, 'held_and_debt_not_negative', '0 or more', format('held %s, 
   FROM membership.account a
  WHERE a.held < 0 OR a.debt < 0
 UNION ALL
+SELECT l.member_id, 'lot_held_is_sum_of_holds', format('lot %s: %s', l.lot_no, coalesce(p.points, 0)), format('lot %s: %s', l.lot_no, l.held)
+  FROM membership.lot l
+  LEFT JOIN (SELECT member_id, lot_no, sum(points) AS points FROM membership.hold_lot GROUP BY member_id, lot_no) p
+         ON p.member_id = l.member_id AND p.lot_no = l.lot_no
+ WHERE l.held <> coalesce(p.points, 0)
+UNION ALL
+SELECT h.member_id, 'hold_is_sum_of_its_lots', format('hold %s: %s points of an authorization', h.hold_no, h.points),
+       format('%s points, %s', coalesce(p.points, 0), coalesce(j.verb, 'no journal row'))
+  FROM membership.hold h
+  LEFT JOIN (SELECT member_id, hold_no, sum(points) AS points FROM membership.hold_lot GROUP BY member_id, hold_no) p
+         ON p.member_id = h.member_id AND p.hold_no = h.hold_no
+  LEFT JOIN membership.journal j ON j.member_id = h.member_id AND j.journal_no = h.hold_no
+ WHERE h.points <> coalesce(p.points, 0) OR j.verb IS DISTINCT FROM 'authorization'
+UNION ALL
+SELECT a.member_id, 'order_spends_are_counted', coalesce(s.n, 0)::text, a.order_spends::text
+  FROM membership.account a
+  LEFT JOIN (SELECT member_id, count(*) AS n
+               FROM (SELECT member_id FROM membership.order_spend
+                     UNION ALL SELECT member_id FROM membership.hold WHERE order_ref IS NOT NULL) x
+              GROUP BY member_id) s ON s.member_id = a.member_id
+ WHERE a.order_spends <> CASE a.wallet_id WHEN 1 THEN coalesce(s.n, 0) ELSE 0 END
+UNION ALL
+SELECT s.member_id, 'order_spend_has_its_redemption', format('journal %s: a redemption or capture for the order', s.journal_no),
+       coalesce(j.verb, 'no journal row')
+  FROM membership.order_spend s
+  LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
+ WHERE j.verb IS NULL OR j.verb NOT IN ('redemption', 'capture') OR (j.merchant_id, j.order_ref) IS DISTINCT FROM (s.merchant_id, s.order_ref)
+UNION ALL
 SELECT a.member_id, 'next_expiry_not_after_any_lot', l.expires_at::text, coalesce(a.next_expiry::text, 'never')
   FROM membership.account a
-  JOIN (SELECT member_id, wallet_id, min(expires_at) AS expires_at FROM membership.lot GROUP BY member_id, wallet_id) l
+  JOIN (SELECT member_id, wallet_id, min(expires_at) AS expires_at
+          FROM (SELECT member_id, wallet_id, expires_at FROM membership.lot
+                UNION ALL SELECT member_id, 1::smallint, expires_at FROM membership.hold) x
+         GROUP BY member_id, wallet_id) l
          ON l.member_id = a.member_id AND l.wallet_id = a.wallet_id
  WHERE coalesce(a.next_expiry, 'infinity') > l.expires_at
 
@@ -143,7 +177,8 @@ SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every 
        format('journal %s: %s, %s', j.journal_no, j.verb, j.status)
   FROM membership.journal j
  WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'extension',
-                      'tier_change', 'status_change', 'identity_change')
+                      'tier_change', 'status_change', 'identity_change', 'redemption', 'authorization', 'capture', 'void', 'timeout', 'reversal',
+                      'transfer_out', 'transfer_in')
     OR j.status NOT IN ('posted', 'pending', 'review', 'rejected', 'imported')
     OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
         j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,
@@ -214,18 +249,21 @@ SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
 UNION ALL
 SELECT j.member_id, 'splits_balance_to_the_purchase',
        format('journal %s: net %s', j.journal_no, j.amount),
-       format('journal %s: sale %s and collected by merchants %s', j.journal_no, coalesce(s.amount, 0), j.merchant_collected)
+       format('journal %s: sale %s, collected by merchants %s, points there worth %s', j.journal_no, coalesce(s.amount, 0),
+              j.merchant_collected, coalesce(j.tenders ->> 'value_at_merchants', '0'))
   FROM membership.journal j
   LEFT JOIN (SELECT member_id, journal_no, sum(amount) AS amount FROM membership.merchant_split
               WHERE kind = 'sale' GROUP BY member_id, journal_no) s
          ON s.member_id = j.member_id AND s.journal_no = j.journal_no
- WHERE j.verb = 'accrual' AND j.amount <> coalesce(s.amount, 0) + j.merchant_collected
+ WHERE j.verb = 'accrual'
+   AND j.amount <> coalesce(s.amount, 0) + j.merchant_collected + coalesce((j.tenders ->> 'value_at_merchants')::numeric, 0)
 UNION ALL
-SELECT s.member_id, 'split_has_its_purchase', format('sale, commission or points_issued of an accrual or review, journal %s', s.journal_no),
+SELECT s.member_id, 'split_has_its_purchase', format('a known kind, of an accrual, review, redemption, capture or reversal, journal %s', s.journal_no),
        format('%s of %s', s.kind, coalesce(j.verb, 'no journal row'))
   FROM membership.merchant_split s
   LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review') OR s.kind NOT IN ('sale', 'commission', 'points_issued')
+ WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review', 'redemption', 'capture', 'reversal')
+    OR s.kind NOT IN ('sale', 'commission', 'points_issued', 'points_redeemed', 'points_contribution')
 UNION ALL
 SELECT s.member_id, 'split_numbers_are_gapless', format('journal %s: 1 to %s', s.journal_no, s.n),
        format('from %s to %s', s.first, s.last)
@@ -238,6 +276,35 @@ SELECT s.member_id, 'points_issued_not_more_than_awarded', format('journal %s: a
          WHERE kind = 'points_issued' GROUP BY member_id, journal_no) s
   JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
  WHERE s.points > j.points
+UNION ALL
+SELECT j.member_id, 'tenders_are_what_was_redeemed', format('journal %s: %s points worth %s', j.journal_no, t.points, t.value),
+       format('%s points worth %s', j.tenders ->> 'points', j.tenders ->> 'value')
+  FROM membership.journal j
+ CROSS JOIN LATERAL (SELECT coalesce(sum(-r.points), 0) AS points, coalesce(sum(r.amount), 0) AS value
+                       FROM jsonb_array_elements_text(j.tenders -> 'spent') n
+                       JOIN membership.journal r ON r.member_id = j.member_id AND r.journal_no = n::bigint
+                        AND r.verb IN ('redemption', 'capture')) t
+ WHERE j.tenders IS NOT NULL
+   AND ((j.tenders ->> 'points')::numeric, (j.tenders ->> 'value')::numeric) IS DISTINCT FROM (t.points, t.value)
+UNION ALL
+SELECT coalesce(a.member_id, j.member_id), 'points_redeemed_of_a_day', format('%s: %s', coalesce(a.day, j.day), coalesce(j.points, 0)),
+       format('%s: %s', coalesce(a.day, j.day), coalesce(a.points_redeemed, 0))
+  FROM membership.activity_day a
+  FULL JOIN (SELECT member_id, day, sum(points) AS points
+               FROM (SELECT r.member_id, r.day, -r.points AS points FROM membership.journal r WHERE r.verb IN ('redemption', 'capture')
+                     UNION ALL
+                     SELECT r.member_id, r.day, r.points FROM membership.journal b
+                       JOIN membership.journal r ON r.member_id = b.member_id AND r.journal_no = b.refers_to
+                      WHERE b.verb = 'reversal') x
+              GROUP BY member_id, day) j ON j.member_id = a.member_id AND j.day = a.day
+ WHERE coalesce(a.points_redeemed, 0) <> coalesce(j.points, 0)
+UNION ALL
+SELECT j.member_id, 'transfer_has_its_counterpart', format('journal %s: %s points at member %s', j.journal_no, -j.points, j.counterpart_id), 'none'
+  FROM membership.journal j
+ WHERE j.verb IN ('transfer_out', 'transfer_in')
+   AND NOT EXISTS (SELECT FROM membership.journal c
+                    WHERE c.member_id = j.counterpart_id AND c.counterpart_id = j.member_id AND c.points = -j.points
+                      AND c.posted_at = j.posted_at AND c.verb = CASE j.verb WHEN 'transfer_in' THEN 'transfer_out' ELSE 'transfer_in' END)
 
 -- members, tiers and configuration
 UNION ALL

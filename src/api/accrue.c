@@ -71,18 +71,23 @@ mbr_accrue_load(const MbrPurchaseArgs *args)
                      .at = args->at,
                      .occurred_at = args->occurred_at,
                      .new_lots = nlines,
-                     .new_splits = 3 * nlines,
+                     .all_lots = args->ntenders > 0,
+                     .new_events = args->ntenders,
+                     .new_splits = 4 * nlines,
                      .extends = true};
 }
 
 void
 mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
-                  MbrPurchase *purchase, bool explain)
+                  const MbrTenders *tenders, MbrPurchase *purchase, bool explain)
 {
     MbrScratch scratch;
     int n;
 
     mbr_purchase_prepare(args, load, work, purchase);
+    mbr_tenders_post(session, args, load, work, tenders, purchase);
+    mbr_purchase_check_tenders(args, load->config, purchase);
+    mbr_sum_basis(purchase);
     mbr_match_rules(session, args, load, work, purchase, explain);
     n = purchase->nlines + purchase->nuses + 1;
     scratch =
@@ -98,6 +103,7 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
     int64 hash = mbr_purchase_hash(args);
     MbrLoad load = mbr_accrue_load(args);
     MbrReceipt receipt, claim;
+    MbrTenders tenders;
     MbrWork work;
     int64 journal_no;
 
@@ -110,7 +116,8 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
         return;
     }
     mbr_settle(&work);
-    journal_no = work.member.next_journal_no;
+    tenders = mbr_tenders_find(session, args, &load, &work);
+    journal_no = work.member.next_journal_no + mbr_tenders_events(&tenders);
     claim = (MbrReceipt){args->member_id, journal_no, hash, args->merchant_id};
     if (!mbr_claim_receipt(session, args->order_ref, &claim, &receipt)) {
         mbr_accrue_first_result(session, load.config, args, hash, &receipt, false, result);
@@ -120,7 +127,7 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
     }
     if (!mbr_claim_receipt_refs(session, args->refs, args->nrefs, args->merchant_id, args->order_ref))
         mbr_accrue_raise_other_member(args->order_ref); /* this member's own would have been found above */
-    mbr_accrue_decide(session, args, &load, &work, &result->purchase, false);
+    mbr_accrue_decide(session, args, &load, &work, &tenders, &result->purchase, false);
     mbr_apply(session, &load, &work);
     mbr_accrue_write_context(session, args, &result->purchase, journal_no);
     result->journal_no = journal_no;
@@ -134,6 +141,7 @@ preview(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, co
 {
     MbrLoad load = mbr_accrue_load(args);
     MbrReceipt receipt;
+    MbrTenders tenders;
     MbrWork work;
 
     mbr_load(session, &load, &work);
@@ -143,7 +151,8 @@ preview(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, co
         return;
     }
     mbr_settle(&work);
-    mbr_accrue_decide(session, args, &load, &work, &result->purchase, true);
+    tenders = mbr_tenders_find(session, args, &load, &work);
+    mbr_accrue_decide(session, args, &load, &work, &tenders, &result->purchase, true);
     result->journal_no = 0;
     result->balance = result->purchase.balance;
     result->duplicate = false;

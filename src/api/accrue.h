@@ -6,6 +6,7 @@
 
 #include "api/purchase.h"
 #include "api/result.h"
+#include "api/tender.h"
 #include "store/session.h"
 
 /* Posts one purchase in an entered session; *config is the one it was judged by. */
@@ -21,7 +22,7 @@ extern void mbr_accrue_first_result(MbrSession *session, const MbrConfig *config
                                     int64 hash, const MbrReceipt *receipt, bool by_ref, MbrAccrual *result);
 /* Decides a loaded and settled purchase; raises refusals. To explain is to tell of every rule in force. */
 extern void mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
-                              MbrPurchase *purchase, bool explain);
+                              const MbrTenders *tenders, MbrPurchase *purchase, bool explain);
 /* Keeps the attributes, if any, and which rules failed. */
 extern void mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args,
                                      const MbrPurchase *purchase, int64 journal_no);

@@ -33,6 +33,9 @@ PG_FUNCTION_INFO_V1(membership_accrue_batch);
 
 #define MAX_BATCH 10000
 
+/* A batch with any is posted row by row. */
+static const MbrTenders no_tenders;
+
 /* A receipt, or one of its other names, taken by an earlier row of the batch. */
 typedef struct Claim {
     char name[MBR_MAX_WORD + MBR_MAX_REF + 2]; /* hash key */
@@ -343,7 +346,8 @@ post_in_memory(Batch *batch, MbrBatchRow *row)
     remember_work(batch, row->work);
     mbr_settle(row->work);
     row->result.journal_no = row->work->member.next_journal_no;
-    mbr_accrue_decide(batch->session, &row->args, &load, row->work, &row->result.purchase, false);
+    mbr_accrue_decide(batch->session, &row->args, &load, row->work, &no_tenders, &row->result.purchase,
+                      false);
     row->result.balance = row->result.purchase.balance;
     row->decided = true;
     claim(batch, row);
@@ -448,6 +452,18 @@ post_one_by_one(Batch *batch)
     }
 }
 
+/* Points that pay for a purchase are events of their own, which a batch does not decide in memory. */
+static bool
+spends_points(const Batch *batch)
+{
+    for (int i = 0; i < batch->n; i++)
+        if (batch->rows[i].error == NULL &&
+            (batch->rows[i].args.ntenders > 0 ||
+             (batch->rows[i].work != NULL && batch->rows[i].work->member.order_spends > 0)))
+            return true;
+    return false;
+}
+
 const MbrConfig *
 mbr_batch_run(MbrSession *session, MbrBatchRow *rows, int n)
 {
@@ -456,6 +472,11 @@ mbr_batch_run(MbrSession *session, MbrBatchRow *rows, int n)
     mbr_tables_prepare(session);
     lock_members(&batch);
     load_members(&batch);
+    if (spends_points(&batch)) {
+        mbr_tables_close(session);
+        post_one_by_one(&batch);
+        return batch.config;
+    }
     find_receipts(&batch);
     mbr_tables_rest(session);
     decide_rows(&batch);

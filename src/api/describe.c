@@ -8,6 +8,7 @@
 #include "utils/datetime.h"
 
 #include "api/describe.h"
+#include "engine/limit.h"
 #include "util/calendar.h"
 #include "util/money.h"
 
@@ -27,6 +28,8 @@ mbr_subject_of(const MbrConfig *config, const MbrPurchase *purchase, const MbrLi
     int merchant_id = line == NULL ? purchase->merchant_id : line->terms->merchant_id;
     const MbrMerchant *merchant = mbr_config_merchant(config, merchant_id);
 
+    if (merchant == NULL) /* points spent at no merchant */
+        return (MbrSubject){0};
     return (MbrSubject){.merchant = merchant,
                         .line = line,
                         .merchant_id = psprintf("%d", merchant_id),
@@ -98,8 +101,10 @@ empty_object(void)
 static void
 describe_amounts(const MbrDescription *description, const MbrLine *line, MbrContext *context)
 {
-    set_money(description, context, MBR_CTX_ORDER_AMOUNT, description->purchase->amount);
-    set_money(description, context, MBR_CTX_ORDER_BASIS, description->purchase->basis);
+    if (description->purchase->amount != MBR_UNLIMITED) {
+        set_money(description, context, MBR_CTX_ORDER_AMOUNT, description->purchase->amount);
+        set_money(description, context, MBR_CTX_ORDER_BASIS, description->purchase->basis);
+    }
     if (line == NULL)
         return;
     set_money(description, context, MBR_CTX_LINE_AMOUNT, line->amount);
@@ -116,11 +121,13 @@ describe_place(const MbrDescription *description, const MbrSubject *subject, Mbr
 {
     const MbrMerchant *merchant = subject->merchant;
 
+    set_text(context, MBR_CTX_CHANNEL, description->purchase->channel);
+    if (merchant == NULL)
+        return;
     set(context, MBR_CTX_MERCHANT_ID, Int32GetDatum(merchant->merchant_id));
     set(context, MBR_CTX_MALL_ID, Int32GetDatum(merchant->mall_id));
     set_text(context, MBR_CTX_BRAND, subject->brand);
     set_text(context, MBR_CTX_CATEGORY, subject->category);
-    set_text(context, MBR_CTX_CHANNEL, description->purchase->channel);
     if (merchant->opened_on != DATEVAL_NOBEGIN)
         set(context, MBR_CTX_MERCHANT_DAYS, Int32GetDatum(description->work->day - merchant->opened_on));
 }
@@ -212,7 +219,7 @@ describe_firsts(const MbrDescription *description, const MbrSubject *subject, Mb
 {
     const MbrConfig *config = description->load->config;
 
-    if (description->columns & MASK(MBR_CTX_FIRST_AT_MERCHANT))
+    if ((description->columns & MASK(MBR_CTX_FIRST_AT_MERCHANT)) && subject->merchant != NULL)
         set(context, MBR_CTX_FIRST_AT_MERCHANT,
             BoolGetDatum(!mbr_facts_bought_at(description->session, config, description->work,
                                               subject->merchant->merchant_id)));

@@ -237,6 +237,7 @@ post_purchase(MbrSession *session, Row *row)
         return;
     }
     mbr_purchase_prepare(args, &load, &work, &purchase);
+    mbr_sum_basis(&purchase);
     purchase.points_wanted = import->points;
     mbr_import(&work, &purchase);
     mbr_raise_refusal(&work);

@@ -74,7 +74,7 @@ find_candidates(const Match *match)
 /* ------------------------------------------------------------------ windows and filters */
 
 static const char *
-value_of(const Match *match, const MbrSubject *subject, MbrFilterKind kind)
+value_of(const MbrPurchase *purchase, const MbrSubject *subject, MbrFilterKind kind)
 {
     switch (kind) {
         case MBR_FILTER_MERCHANT:
@@ -86,9 +86,9 @@ value_of(const Match *match, const MbrSubject *subject, MbrFilterKind kind)
         case MBR_FILTER_CATEGORY:
             return subject->category;
         case MBR_FILTER_TIER:
-            return match->purchase->tier->code;
+            return purchase->tier->code;
         case MBR_FILTER_CHANNEL:
-            return match->purchase->channel;
+            return purchase->channel;
         case MBR_FILTER_COUNT:
             break;
     }
@@ -118,12 +118,21 @@ static const char *
 filtered_out(const Match *match, const MbrRuleVersion *version, const MbrSubject *subject)
 {
     for (int kind = 0; kind < MBR_FILTER_COUNT; kind++) {
-        const char *value = value_of(match, subject, kind);
+        const char *value = value_of(match->purchase, subject, kind);
 
         if (!mbr_filter_passes(&version->filters[kind], value))
             return why_filtered(value, kind);
     }
     return NULL;
+}
+
+bool
+mbr_filters_pass(const MbrFilter *filters, const MbrSubject *order, const MbrPurchase *purchase)
+{
+    for (int kind = 0; kind < MBR_FILTER_COUNT; kind++)
+        if (!mbr_filter_passes(&filters[kind], value_of(purchase, order, kind)))
+            return false;
+    return true;
 }
 
 static bool
@@ -298,7 +307,7 @@ make_room(const Match *match, MbrLoad *load, MbrWork *work)
     int nlines = match->purchase->nlines;
 
     load->new_lots = nlines * (1 + match->purchase->nuses);
-    load->new_splits = nlines * (3 + match->purchase->nuses);
+    load->new_splits = nlines * (4 + match->purchase->nuses);
     mbr_load_room(load, work);
 }
 

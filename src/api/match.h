@@ -2,7 +2,9 @@
 #ifndef MBR_API_MATCH_H
 #define MBR_API_MATCH_H
 
+#include "api/describe.h"
 #include "api/purchase.h"
+#include "store/rules.h"
 
 /*
  * Fills purchase->uses with the rules that match or fail; when explaining, with every rule in force. Makes
@@ -10,6 +12,9 @@
  */
 extern void mbr_match_rules(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                             MbrPurchase *purchase, bool explain);
+
+/* Whether an order passes all filters of a burn rule. */
+extern bool mbr_filters_pass(const MbrFilter *filters, const MbrSubject *order, const MbrPurchase *purchase);
 
 /* Records the rules that failed on a posted purchase. */
 extern void

@@ -80,11 +80,10 @@ mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *me
 int64
 mbr_purchase_hash(const MbrPurchaseArgs *args)
 {
-    Datum amount = DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(args->amount));
     MbrPayload payload;
 
     mbr_payload_init(&payload);
-    mbr_payload_add_text(&payload, DatumGetCString(DirectFunctionCall1(numeric_out, amount)));
+    mbr_payload_add_text(&payload, mbr_numeric_text(args->amount));
     mbr_payload_add_text(&payload, args->channel);
     mbr_payload_add_jsonb(&payload, args->lines_json);
     mbr_payload_add_jsonb(&payload, args->tenders_json);
@@ -154,19 +153,19 @@ prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrW
                           : psprintf("The lines add up to %s.", mbr_money_text(sum, load->config->digits)));
 }
 
-/* Only cash exists as a tender yet; what is left out of it is cash too, so it need not be given. */
-static void
-check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config, int64 amount)
+/* Cash and points together; what is left out is cash too, so it need not be given. */
+void
+mbr_purchase_check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config, const MbrPurchase *purchase)
 {
     int64 tendered;
 
     if (args->tenders_json == NULL)
         return;
-    tendered = parse_amount(args->tendered, config->digits, "tender amount");
-    if (tendered > amount)
+    tendered = parse_amount(args->tendered, config->digits, "tender amount") + purchase->tendered;
+    if (tendered > purchase->amount)
         refuse_amount(
             psprintf("tenders add up to %s, more than the amount", mbr_money_text(tendered, config->digits)),
-            psprintf("The amount is %s.", mbr_money_text(amount, config->digits)));
+            psprintf("The amount is %s.", mbr_money_text(purchase->amount, config->digits)));
 }
 
 void
@@ -203,8 +202,6 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
         purchase->lines[0] = (MbrLine){.line_no = 1, .amount = purchase->amount, .eligible = true};
         mbr_line_prepare(load, work, merchant, &purchase->lines[0]);
     }
-    check_tenders(args, config, purchase->amount);
-    mbr_sum_basis(purchase);
 }
 
 /* ------------------------------------------------------------------ JSON */
@@ -336,8 +333,8 @@ set_line(void *object, const char *key, const JsonbValue *value)
     set_line_key(object, key, value);
 }
 
-static void
-parse_lines(MbrPurchaseArgs *args)
+void
+mbr_purchase_parse_lines(MbrPurchaseArgs *args)
 {
     if (args->lines_json == NULL)
         return;
@@ -356,50 +353,68 @@ parse_lines(MbrPurchaseArgs *args)
             refuse_value("a line", "amount", "a number");
 }
 
-typedef struct Tender {
-    char *kind;
-    Numeric amount;
-} Tender;
-
 static void
 set_tender(void *object, const char *key, const JsonbValue *value)
 {
-    Tender *tender = object;
+    MbrTenderArg *tender = object;
     const char *what = "a tender";
 
     if (strcmp(key, "kind") == 0)
         tender->kind = json_text(value, what, key);
     else if (strcmp(key, "amount") == 0)
         tender->amount = json_number(value, what, key);
+    else if (strcmp(key, "points") == 0)
+        tender->points = mbr_money_parse(json_number(value, what, key), 0, key);
     else if (strcmp(key, "ref") == 0)
-        (void)json_text(value, what, key);
+        tender->ref = json_text(value, what, key);
+    else if (strcmp(key, "hold_ref") == 0)
+        tender->hold_ref = json_text(value, what, key);
     else if (strcmp(key, "merchant_id") == 0)
-        (void)json_id(value, what, key);
+        tender->merchant_id = json_id(value, what, key);
     else
         refuse_key(what, key);
 }
 
 static void
+check_tender(const MbrTenderArg *tender)
+{
+    bool is_points = tender->kind != NULL && strcmp(tender->kind, "points") == 0;
+
+    if (tender->kind == NULL || (!is_points && strcmp(tender->kind, "cash") != 0))
+        refuse_value("a tender", "kind", "cash or points");
+    if (tender->amount == NULL && !is_points)
+        refuse_value("a tender", "amount", "given");
+    if (tender->amount != NULL && numeric_is_negative(tender->amount))
+        refuse_value("a tender", "amount", "0 or more");
+    if (is_points ? (tender->points < 0 || tender->points > MBR_MAX_POINTS ||
+                     (tender->points == 0 && tender->hold_ref == NULL))
+                  : tender->points != 0)
+        refuse_value("a tender", "points", "1 to 10^15, of kind points only");
+    if (!is_points && tender->hold_ref != NULL)
+        refuse_value("a tender", "hold_ref", "of kind points");
+}
+
+/* Cash is added up; tenders of points are kept, for they do something. */
+static void
 parse_tenders(MbrPurchaseArgs *args)
 {
-    Tender *tenders;
+    MbrTenderArg *tenders;
     Datum sum = DirectFunctionCall1(int8_numeric, Int64GetDatum(0));
     int n;
 
     if (args->tenders_json == NULL)
         return;
     n = JB_ROOT_COUNT(args->tenders_json);
-    tenders = palloc0(sizeof(Tender) * Max(n, 1));
-    walk_array(args->tenders_json, "tenders", tenders, sizeof(Tender), set_tender);
+    tenders = palloc0(sizeof(MbrTenderArg) * Max(n, 1));
+    walk_array(args->tenders_json, "tenders", tenders, sizeof(MbrTenderArg), set_tender);
     for (int i = 0; i < n; i++) {
-        if (tenders[i].kind == NULL || tenders[i].amount == NULL)
-            refuse_value("a tender", tenders[i].kind == NULL ? "kind" : "amount", "given");
-        if (strcmp(tenders[i].kind, "cash") != 0)
-            refuse_value("a tender", "kind", "cash");
-        if (numeric_is_negative(tenders[i].amount))
-            refuse_value("a tender", "amount", "0 or more");
-        sum = DirectFunctionCall2(numeric_add, sum, NumericGetDatum(tenders[i].amount));
+        check_tender(&tenders[i]);
+        if (strcmp(tenders[i].kind, "points") == 0)
+            tenders[args->ntenders++] = tenders[i];
+        else
+            sum = DirectFunctionCall2(numeric_add, sum, NumericGetDatum(tenders[i].amount));
     }
+    args->tenders = tenders;
     args->tendered = DatumGetNumeric(sum);
 }
 
@@ -443,7 +458,7 @@ mbr_purchase_read_common(FunctionCallInfo fcinfo, MbrPurchaseArgs *args)
     args->attributes = mbr_get_json_object(fcinfo, 8, "attributes");
     if (args->attributes != NULL && JB_ROOT_COUNT(args->attributes) == 0)
         args->attributes = NULL;
-    parse_lines(args);
+    mbr_purchase_parse_lines(args);
     parse_tenders(args);
 }
 

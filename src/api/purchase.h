@@ -23,6 +23,16 @@ typedef struct MbrLineArg {
     const char *quantity; /* a number as text */
 } MbrLineArg;
 
+/* A tender of points. */
+typedef struct MbrTenderArg {
+    const char *kind;
+    Numeric amount;       /* NULL = what the points are worth */
+    int64 points;         /* 0 = all of the hold */
+    const char *ref;      /* of the redemption; NULL = the order_ref */
+    const char *hold_ref; /* NULL = no hold */
+    int merchant_id;      /* whose lines it pays for; 0 = all */
+} MbrTenderArg;
+
 typedef struct MbrPurchaseArgs {
     int64 member_id;
     int merchant_id;
@@ -33,8 +43,10 @@ typedef struct MbrPurchaseArgs {
     Jsonb *lines_json; /* NULL = one line, the whole order */
     MbrLineArg *lines;
     int nlines;
-    Jsonb *tenders_json; /* NULL = all cash */
-    Numeric tendered;
+    Jsonb *tenders_json;   /* NULL = all cash, but for points spent on the order before */
+    Numeric tendered;      /* in cash */
+    MbrTenderArg *tenders; /* of points */
+    int ntenders;
     Jsonb *attributes; /* NULL or empty = none */
     Jsonb *refs_json;
     MbrExternalRef *refs;
@@ -49,12 +61,19 @@ extern void mbr_purchase_read(FunctionCallInfo fcinfo, MbrPurchaseArgs *args);
 /* The first nine, which preview_accrual has too and where order_ref may be null. */
 extern void mbr_purchase_read_common(FunctionCallInfo fcinfo, MbrPurchaseArgs *args);
 
+/* Reads lines_json into lines. */
+extern void mbr_purchase_parse_lines(MbrPurchaseArgs *args);
+
 /* The hash that tells a repeated call from another purchase with the same receipt. */
 extern int64 mbr_purchase_hash(const MbrPurchaseArgs *args);
 
-/* Fills purchase from arguments, configuration and the loaded member; its basis, too. */
+/* Fills purchase from arguments, configuration and the loaded member; what was tendered is known later. */
 extern void mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
                                  MbrPurchase *purchase);
+
+/* Refuses tenders beyond the amount. */
+extern void
+mbr_purchase_check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config, const MbrPurchase *purchase);
 
 /* When points earned on a day die, by a policy or the programme's (NULL): never before they are active. */
 extern int64

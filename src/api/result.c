@@ -41,6 +41,8 @@ explanation(const MbrConfig *config, const MbrPurchase *purchase)
         appendStringInfo(&json, ",\"lines\":%s", purchase->frozen_lines);
     if (purchase->frozen_rules != NULL) /* the members of the frozen object: stacking and rules */
         appendStringInfo(&json, ",%.*s", (int)strlen(purchase->frozen_rules) - 2, purchase->frozen_rules + 1);
+    if (purchase->frozen_tenders != NULL)
+        appendStringInfo(&json, ",\"tenders\":%s", purchase->frozen_tenders);
     appendStringInfoChar(&json, '}');
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }
@@ -113,6 +115,12 @@ mbr_raise_refusal(const MbrWork *work)
                     (errcode(MBR_ERR_MEMBER_CLOSED), errmsg("member " INT64_FORMAT " is closed", member_id),
                      errdetail("A closed member takes part in nothing but refunds and expiry."),
                      errhint("Enrol the person anew.")));
+            break;
+        case MBR_REFUSED_FROZEN:
+            ereport(ERROR,
+                    (errcode(MBR_ERR_MEMBER_FROZEN), errmsg("member " INT64_FORMAT " is frozen", member_id),
+                     errdetail("A frozen member's points cannot be spent or moved."),
+                     errhint("An operator can set the status to active.")));
             break;
         case MBR_REFUSED_OVERFLOW:
             ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

@@ -1,4 +1,7 @@
-/* rule.c - trigger functions of earn_rule: a rule that cannot work is refused, every version is kept. */
+/*
+ * rule.c - trigger functions of earn_rule and burn_rule: a rule that cannot work is refused, every version of
+ * an earning rule is kept.
+ */
 #include "postgres.h"
 
 #include "access/htup_details.h"
@@ -17,6 +20,7 @@
 
 PG_FUNCTION_INFO_V1(membership_check_rule);
 PG_FUNCTION_INFO_V1(membership_record_rule);
+PG_FUNCTION_INFO_V1(membership_check_burn_rule);
 
 static Datum
 get(TriggerData *trigger, HeapTuple row, const char *column, Oid type, bool *isnull)
@@ -163,4 +167,22 @@ membership_record_rule(PG_FUNCTION_ARGS)
     (void)mbr_plan_run(&session, MBR_PLAN_RECORD_RULE, &args);
     mbr_leave(&session);
     return PointerGetDatum(NULL);
+}
+
+Datum
+membership_check_burn_rule(PG_FUNCTION_ARGS)
+{
+    TriggerData *trigger =
+        mbr_need_trigger(fcinfo, (MbrFiring){.before = true, .row = true, .inserts = true, .updates = true});
+    bool updates = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+    HeapTuple row = updates ? trigger->tg_newtuple : trigger->tg_trigtuple;
+    char *condition = get_text(trigger, row, "condition");
+    MbrSession session;
+
+    mbr_enter(&session, false);
+    if (condition != NULL)
+        (void)mbr_condition_compile(condition);
+    check_filters(&session, trigger, row);
+    mbr_leave(&session);
+    return PointerGetDatum(row);
 }

@@ -247,7 +247,6 @@ mbr_import(MbrWork *work, MbrPurchase *purchase)
         work->refusal = MBR_REFUSED_CLOSED;
         return;
     }
-    mbr_sum_basis(purchase);
     purchase->status = MBR_ACCRUAL_IMPORTED;
     purchase->points = 0;
     purchase->base_points = purchase->points_wanted;

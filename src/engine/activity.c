@@ -13,6 +13,7 @@ mbr_activity_on(MbrWork *work, int day)
         work->refusal = MBR_REFUSED_NO_ROOM;
         return NULL;
     }
-    work->activities[work->nactivities] = (MbrActivity){.day = day};
+    work->activities[work->nactivities] =
+        (MbrActivity){.day = day, .place = day == work->day ? work->day_place : MBR_PLACE_UNKNOWN};
     return &work->activities[work->nactivities++];
 }

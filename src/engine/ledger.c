@@ -109,7 +109,8 @@ dead_since(const MbrLot *lot)
 static bool
 pays_debt(const MbrLot *lot, int64_t now)
 {
-    return !lot->stillborn && active_since(lot) <= now && active_since(lot) < lot->expires_at && unheld(lot) > 0;
+    return !lot->stillborn && active_since(lot) <= now && active_since(lot) < lot->expires_at &&
+           unheld(lot) > 0;
 }
 
 static bool

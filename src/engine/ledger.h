@@ -35,16 +35,15 @@ extern int64_t mbr_available(const MbrMember *member, int64_t now);
 
 /* Reserves points of the lots that a debit would take; fills at most max parts, returns their number. */
 extern int mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max);
-/* Ends a hold at a moment: takes captured points of its lots, earliest expiry first, and releases the rest. */
-extern void
-mbr_hold_end(MbrWork *work, MbrHold *hold, MbrJournal *journal, int64_t captured, int64_t at);
+/* Ends a hold at a moment: takes captured points of its lots, earliest expiry first, and releases the rest.
+ */
+extern void mbr_hold_end(MbrWork *work, MbrHold *hold, MbrJournal *journal, int64_t captured, int64_t at);
 
 /* Gives points back to the lot they came from; origin describes it, should its row be gone. */
-extern void
-mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points);
-/* Moves available points to another member, with the life they have; the caller checked that there are enough. */
-extern void
-mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points);
+extern void mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points);
+/* Moves available points to another member, with the life they have; the caller checked that there are
+ * enough. */
+extern void mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points);
 /* A lot that was read or opened here, or NULL. */
 extern MbrLot *mbr_lot_find(MbrMember *member, int64_t lot_no);
 

@@ -56,7 +56,8 @@ points_left(const MbrWork *work, const MbrSpending *spending, MbrLimit limit)
         case MBR_LIMIT_SHARE:
             return points_of_share(spending);
         case MBR_LIMIT_DAILY_CAP:
-            return burn->daily_cap == MBR_UNLIMITED ? MBR_MAX_POINTS : burn->daily_cap - spending->spent_today;
+            return burn->daily_cap == MBR_UNLIMITED ? MBR_MAX_POINTS
+                                                    : burn->daily_cap - spending->spent_today;
         case MBR_LIMIT_NONE:
         case MBR_LIMIT_STEP:
         case MBR_LIMIT_MINIMUM:

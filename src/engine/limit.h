@@ -17,10 +17,10 @@ typedef struct MbrBurn {
 
 /* What a redemption is judged by. */
 typedef struct MbrSpending {
-    const MbrBurn *burn;   /* NULL = no rule is for it */
-    int64_t order_amount;  /* minor units, or MBR_UNLIMITED */
-    int64_t order_value;   /* worth of what is redeemed or held for the order, minor units */
-    int64_t spent_today;   /* points redeemed or held on the day */
+    const MbrBurn *burn;  /* NULL = no rule is for it */
+    int64_t order_amount; /* minor units, or MBR_UNLIMITED */
+    int64_t order_value;  /* worth of what is redeemed or held for the order, minor units */
+    int64_t spent_today;  /* points redeemed or held on the day */
     bool order_posted;
 } MbrSpending;
 

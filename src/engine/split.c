@@ -74,28 +74,51 @@ sums_of(const MbrPurchase *purchase, int first_line)
     return sums;
 }
 
-void
-mbr_split_redeemed(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale)
+/*
+ * What the redemption price makes of a merchant's part of the points: by its worth, so that a price equal to
+ * the worth of a point reimburses just that.
+ */
+static int64_t
+reimbursed(MbrWork *work, const MbrTerms *terms, const Sums *part, const Sums *order, int64_t scale)
 {
-    MbrWide price = (MbrWide)points * terms->redemption_price * scale;
+    MbrWide price = (MbrWide)order->points * terms->redemption_price * scale;
+    MbrWide product;
 
-    price = mbr_round_div(price, MBR_RATE_SCALE, MBR_ROUND_HALF_UP);
-    if (price > MBR_MAX_AMOUNT)
+    if (order->tendered == 0)
+        return 0;
+    if (__builtin_mul_overflow(price, (MbrWide)part->tendered, &product) ||
+        product / MBR_RATE_SCALE / order->tendered > MBR_MAX_AMOUNT) {
         work->refusal = MBR_REFUSED_OVERFLOW;
-    else if (points > 0 && !terms->mall_collects && price > 0)
-        add_split(work, terms, MBR_SPLIT_POINTS_REDEEMED, terms->mall_party, terms->merchant_party,
-                  (int64_t)price, points);
-    else if (points > 0 && terms->mall_collects && value > price)
+        return 0;
+    }
+    return (int64_t)mbr_round_div(product, (MbrWide)MBR_RATE_SCALE * order->tendered, MBR_ROUND_HALF_UP);
+}
+
+/* The mall pays a merchant that collects; one for which it collects contributes what the price leaves open.
+ */
+static void
+split_redeemed(MbrWork *work, const MbrTerms *terms, const Sums *part, const Sums *order, int64_t scale)
+{
+    int64_t paid = reimbursed(work, terms, part, order, scale);
+
+    if (part->points == 0 && part->tendered == 0)
+        return;
+    if (!terms->mall_collects && paid > 0)
+        add_split(work, terms, MBR_SPLIT_POINTS_REDEEMED, terms->mall_party, terms->merchant_party, paid,
+                  part->points);
+    else if (terms->mall_collects && part->tendered > paid)
         add_split(work, terms, MBR_SPLIT_POINTS_CONTRIBUTION, terms->merchant_party, terms->mall_party,
-                  value - (int64_t)price, points);
+                  part->tendered - paid, part->points);
 }
 
 void
 mbr_split_spent(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale)
 {
+    Sums spent = {.net = value, .tendered = value, .points = points};
+
     if (terms->mall_collects)
         add_split(work, terms, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party, value, 0);
-    mbr_split_redeemed(work, terms, points, value, scale);
+    split_redeemed(work, terms, &spent, &spent, scale);
 }
 
 void
@@ -112,6 +135,8 @@ mbr_split_reverse(MbrWork *work, const MbrSplit *splits, int nsplits)
 void
 mbr_split_sale(MbrWork *work, MbrPurchase *purchase)
 {
+    Sums order = {.tendered = purchase->tendered, .points = purchase->points_tendered};
+
     purchase->merchant_collected = 0;
     purchase->tendered_at_merchants = 0;
     for (int i = 0; i < purchase->nlines; i++) {
@@ -132,7 +157,7 @@ mbr_split_sale(MbrWork *work, MbrPurchase *purchase)
                                    MBR_CANARY(COMMISSION_DOWN) ? MBR_ROUND_FLOOR : MBR_ROUND_HALF_UP);
         add_split(work, terms, MBR_SPLIT_COMMISSION, terms->merchant_party, terms->mall_party,
                   (int64_t)commission, 0);
-        mbr_split_redeemed(work, terms, sums.points, sums.tendered, purchase->currency_scale);
+        split_redeemed(work, terms, &sums, &order, purchase->currency_scale);
     }
 }
 

@@ -12,14 +12,9 @@ extern void mbr_split_sale(MbrWork *work, MbrPurchase *purchase);
  */
 extern void mbr_split_points(MbrWork *work, const MbrPurchase *purchase);
 
-/*
- * What follows from points redeemed at a merchant, worth value: the mall pays a merchant that collects, one
- * of whose money the mall collects contributes what the redemption price does not cover.
- */
+/* Of a redemption without an order at a merchant; its worth is a sale of its own where the mall collects. */
 extern void
-mbr_split_redeemed(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale);
-/* The same of a redemption without an order, whose worth is then a sale of its own. */
-extern void mbr_split_spent(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale);
+mbr_split_spent(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t value, int64_t scale);
 /* Takes rows of an earlier event back: who was paid pays. */
 extern void mbr_split_reverse(MbrWork *work, const MbrSplit *splits, int nsplits);
 

@@ -16,6 +16,21 @@ mbr_round_div(MbrWide value, MbrWide divisor, MbrRounding rounding)
     return value / divisor;
 }
 
+/* Gives what the parts lack to the largest remainders. */
+static void
+give_left(int64_t left, int n, int64_t *parts, MbrWide *remainders)
+{
+    for (; left > 0; left--) {
+        int best = 0;
+
+        for (int i = 1; i < n; i++)
+            if (remainders[i] > remainders[best] - MBR_CANARY(TIE_TO_LAST_LINE))
+                best = i;
+        parts[best]++;
+        remainders[best] = -1; /* served */
+    }
+}
+
 void
 mbr_spread(const MbrWide *weights, int n, MbrWide divisor, int64_t total, int64_t *parts, MbrWide *remainders)
 {
@@ -26,13 +41,20 @@ mbr_spread(const MbrWide *weights, int n, MbrWide divisor, int64_t total, int64_
         remainders[i] = weights[i] % divisor;
         left -= parts[i];
     }
-    for (; left > 0; left--) {
-        int best = 0;
+    give_left(left, n, parts, remainders);
+}
 
-        for (int i = 1; i < n; i++)
-            if (remainders[i] > remainders[best] - MBR_CANARY(TIE_TO_LAST_LINE))
-                best = i;
-        parts[best]++;
-        remainders[best] = -1; /* served */
+void
+mbr_spread_by(const MbrWide *weights, int n, int64_t sum, int64_t total, int64_t *parts, MbrWide *remainders)
+{
+    int64_t left = total;
+
+    for (int i = 0; i < n; i++) {
+        MbrWide product = weights[i] * total; /* both below 10^18 */
+
+        parts[i] = (int64_t)(product / sum);
+        remainders[i] = product % sum;
+        left -= parts[i];
     }
+    give_left(left, n, parts, remainders);
 }

@@ -18,4 +18,8 @@ extern MbrWide mbr_round_div(MbrWide value, MbrWide divisor, MbrRounding roundin
 extern void mbr_spread(const MbrWide *weights, int n, MbrWide divisor, int64_t total, int64_t *parts,
                        MbrWide *remainders);
 
+/* The same of a total by weights that need not add up to it: part i is total x weights[i] / sum. */
+extern void
+mbr_spread_by(const MbrWide *weights, int n, int64_t sum, int64_t total, int64_t *parts, MbrWide *remainders);
+
 #endif

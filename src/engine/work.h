@@ -91,10 +91,10 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
-    int64_t place;  /* the store's note of where it was read; 0 = none */
-    bool opened;    /* not stored yet */
-    bool stillborn; /* dead when it was posted */
-    bool changed;   /* stored, and to be written again */
+    int64_t place;       /* the store's note of where it was read; 0 = none */
+    bool opened;         /* not stored yet */
+    bool stillborn;      /* dead when it was posted */
+    bool changed;        /* stored, and to be written again */
     int64_t released_at; /* when the last of its held points were released in this work; 0 = none were */
 } MbrLot;
 
@@ -109,6 +109,7 @@ typedef struct MbrHold {
     int64_t hold_no; /* journal_no of its authorization */
     const char *ref;
     int64_t points;
+    int64_t value;      /* their worth, minor units */
     int64_t expires_at; /* MBR_NEVER = until voided */
     int64_t made_at;
     int merchant_id;       /* 0 = none */
@@ -231,7 +232,7 @@ typedef struct MbrSpend {
 typedef struct MbrLine {
     int line_no;
     const MbrTerms *terms;
-    int64_t amount; /* net, minor units */
+    int64_t amount;          /* net, minor units */
     int64_t tendered;        /* of it paid with points, minor units */
     int64_t points_tendered; /* their number */
     int64_t basis;
@@ -291,6 +292,8 @@ typedef struct MbrPurchase {
 
     int64_t tendered;        /* paid with points, minor units */
     int64_t points_tendered; /* their number */
+    const int64_t *spent;    /* journal numbers of the redemptions and captures */
+    int nspent;
     int64_t tendered_at_merchants; /* the part at merchants that collect themselves */
     int64_t basis;
     int64_t merchant_collected;
@@ -305,8 +308,8 @@ typedef struct MbrPurchase {
     int64_t expires_at;
     const MbrTier *tier_after;
     bool tier_changed;
-    const char *frozen_lines; /* the lines as the journal keeps them, JSON; NULL without explicit lines */
-    const char *frozen_rules; /* likewise the rules; NULL without any */
+    const char *frozen_lines;   /* the lines as the journal keeps them, JSON; NULL without explicit lines */
+    const char *frozen_rules;   /* likewise the rules; NULL without any */
     const char *frozen_tenders; /* likewise points tendered; NULL without any */
 } MbrPurchase;
 
@@ -366,8 +369,8 @@ typedef struct MbrWork {
     MbrMember member;
     int64_t occurred_at; /* of the purchase or posting at hand */
     int64_t posted_at;
-    int day;        /* programme day of occurred_at */
-    int posted_day; /* of posted_at */
+    int day;           /* programme day of occurred_at */
+    int posted_day;    /* of posted_at */
     int64_t day_place; /* of its activity */
     bool allow_debt;
     const MbrTier *tiers; /* by rank, rising */

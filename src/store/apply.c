@@ -5,6 +5,7 @@
 
 #include "engine/ledger.h"
 #include "store/apply.h"
+#include "store/hold.h"
 #include "store/plan.h"
 #include "store/table.h"
 #include "util/money.h"
@@ -12,20 +13,26 @@
 #include "store/verb.h"
 #include "util/calendar.h"
 
-/* The columns from merchant_id to rules, which an accrual fills; others have a reason_code at the most. */
 static void
-add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
+add_nulls(MbrArgs *args, int n)
 {
-    const MbrPurchase *purchase = journal->purchase;
+    for (int i = 0; i < n; i++)
+        mbr_arg_null(args);
+}
 
-    if (purchase == NULL) {
-        while (args->n < 20)
-            mbr_arg_null(args);
-        mbr_arg_text(args, mbr_reason_name(journal->reason_code));
-        while (args->n < 33)
-            mbr_arg_null(args);
-        return;
-    }
+static void
+add_number(MbrArgs *args, int64 value) /* 0 = none */
+{
+    if (value == 0)
+        mbr_arg_null(args);
+    else
+        mbr_arg_int8(args, value);
+}
+
+/* The columns from merchant_id to rules, of an accrual. */
+static void
+add_purchase(MbrArgs *args, const MbrPurchase *purchase, int digits)
+{
     mbr_arg_int4(args, purchase->merchant_id);
     mbr_arg_text(args, purchase->order_ref);
     mbr_arg_text(args, purchase->channel);
@@ -48,6 +55,30 @@ add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
     mbr_arg_json_text(args, purchase->frozen_rules);
 }
 
+/* The same columns of what points were spent on. */
+static void
+add_spend(MbrArgs *args, const MbrSpend *spend, int digits)
+{
+    if (spend->merchant_id == 0)
+        mbr_arg_null(args);
+    else
+        mbr_arg_int4(args, spend->merchant_id);
+    mbr_arg_text(args, spend->order_ref);
+    mbr_arg_text(args, spend->channel);
+    mbr_arg_money(args, spend->value, digits);
+    add_nulls(args, 15);
+    mbr_arg_json_text(args, spend->frozen_rule);
+}
+
+/* Of other events, a reason_code at the most. */
+static void
+add_reason_code(MbrArgs *args, MbrReason reason_code)
+{
+    add_nulls(args, 7);
+    mbr_arg_text(args, mbr_reason_name(reason_code));
+    add_nulls(args, 12);
+}
+
 static void
 insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrJournal *journal)
 {
@@ -65,15 +96,17 @@ insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
     mbr_arg_int8(&args, journal->balance);
     mbr_arg_int8(&args, journal->last_entry_no);
     mbr_arg_text(&args, journal->reason);
-    if (journal->refers_to == 0)
-        mbr_arg_null(&args);
+    add_number(&args, journal->refers_to);
+    if (journal->purchase != NULL)
+        add_purchase(&args, journal->purchase, load->config->digits);
+    else if (journal->spend != NULL)
+        add_spend(&args, journal->spend, load->config->digits);
     else
-        mbr_arg_int8(&args, journal->refers_to);
-    add_purchase(&args, journal, load->config->digits);
-    if (journal->growth == 0)
-        mbr_arg_null(&args);
-    else
-        mbr_arg_int8(&args, journal->growth);
+        add_reason_code(&args, journal->reason_code);
+    add_number(&args, journal->growth);
+    mbr_arg_text(&args, journal->spend == NULL ? NULL : journal->spend->purpose);
+    add_number(&args, journal->counterpart_id);
+    mbr_arg_json_text(&args, journal->purchase == NULL ? NULL : journal->purchase->frozen_tenders);
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_JOURNAL, true), &args);
 }
 
@@ -153,10 +186,7 @@ insert_split(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     mbr_arg_int4(&args, split->payer_party);
     mbr_arg_int4(&args, split->payee_party);
     mbr_arg_money(&args, split->amount, load->config->digits);
-    if (split->kind == MBR_SPLIT_POINTS_ISSUED)
-        mbr_arg_int8(&args, split->points);
-    else
-        mbr_arg_null(&args);
+    add_number(&args, split->points);
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_MERCHANT_SPLIT, true), &args);
 }
 
@@ -193,6 +223,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
         check_day(work, sum.basis);
         sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
         sum.growth += mbr_table_get_int8(table, MBR_ACTIVITY_GROWTH, 0);
+        sum.redeemed += mbr_table_get_int8(table, MBR_ACTIVITY_REDEEMED, 0);
     } else {
         mbr_arg_int8(&args, work->member.member_id);
         mbr_arg_date(&args, activity->day);
@@ -201,6 +232,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     mbr_arg_money(&args, sum.basis, digits);
     mbr_arg_int8(&args, sum.points);
     mbr_arg_int8(&args, sum.growth);
+    mbr_arg_int8(&args, sum.redeemed);
     if (found)
         mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
     else
@@ -223,6 +255,7 @@ update_account(MbrSession *session, const MbrWork *work)
     mbr_arg_int8(&args, member->next_journal_no);
     mbr_arg_int8(&args, member->next_entry_no);
     mbr_arg_time(&args, mbr_next_expiry(member));
+    mbr_arg_int4(&args, member->order_spends);
     mbr_arg_time(&args, member->last_posted_at);
     mbr_table_update(table, MBR_ACCOUNT_BALANCE, &args);
 }
@@ -259,6 +292,13 @@ write_lots(MbrSession *session, const MbrLoad *load, const MbrWork *work)
 }
 
 static void
+write_holds(MbrSession *session, const MbrLoad *load, const MbrWork *work)
+{
+    for (int i = 0; i < work->member.nholds; i++)
+        mbr_hold_store(session, work->member.member_id, &work->member.holds[i]);
+}
+
+static void
 write_splits(MbrSession *session, const MbrLoad *load, const MbrWork *work)
 {
     for (int i = 0; i < work->nsplits; i++)
@@ -286,7 +326,7 @@ void
 mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, int n)
 {
     static const WriteStep steps[] = {write_journals, write_activities, write_entries, write_lots,
-                                      write_splits,   write_tiers,      write_account};
+                                      write_holds,    write_splits,     write_tiers,   write_account};
 
     for (int step = 0; step < (int)lengthof(steps); step++) {
         if (n > 1)

@@ -119,11 +119,26 @@ mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nref
 }
 
 bool
+mbr_find_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 *journal_no,
+             int64 *payload_hash)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_text(&args, mbr_verb_name(verb));
+    mbr_arg_text(&args, ref);
+    if (mbr_plan_run(session, MBR_PLAN_FIND_KEY, &args) == 0)
+        return false;
+    *journal_no = mbr_col_int8(0, 1, 0);
+    *payload_hash = mbr_col_int8(0, 2, 0);
+    return true;
+}
+
+bool
 mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 *journal_no,
               int64 *payload_hash)
 {
     MbrArgs args = MBR_NO_ARGS;
-    MbrArgs find = MBR_NO_ARGS;
 
     mbr_arg_int8(&args, member_id);
     mbr_arg_text(&args, mbr_verb_name(verb));
@@ -132,12 +147,7 @@ mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *re
     mbr_arg_int8(&args, *payload_hash);
     if (MBR_CANARY(KEY_LOST) || mbr_plan_run(session, MBR_PLAN_CLAIM_KEY, &args) == 1)
         return true;
-    mbr_arg_int8(&find, member_id);
-    mbr_arg_text(&find, mbr_verb_name(verb));
-    mbr_arg_text(&find, ref);
-    if (mbr_plan_run(session, MBR_PLAN_FIND_KEY, &find) == 0)
+    if (!mbr_find_key(session, member_id, verb, ref, journal_no, payload_hash))
         elog(ERROR, "a claimed key is gone though its member is locked");
-    *journal_no = mbr_col_int8(0, 1, 0);
-    *payload_hash = mbr_col_int8(0, 2, 0);
     return false;
 }

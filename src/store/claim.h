@@ -36,6 +36,9 @@ extern bool mbr_find_receipt_by_ref(MbrSession *session, const MbrExternalRef *r
 /* Gives a new receipt its other names; false = somebody else took one meanwhile. */
 extern bool mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nrefs,
                                    int merchant_id, const char *order_ref);
+/* What a verb's ref was posted as; false = it was not. */
+extern bool mbr_find_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref,
+                         int64 *journal_no, int64 *payload_hash);
 /* Takes a verb's ref; false = it was taken before, and *journal_no, *payload_hash say how. */
 extern bool mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref,
                           int64 *journal_no, int64 *payload_hash);

@@ -79,6 +79,10 @@ read_program(MbrSession *session, MbrConfig *config)
     config->min_life_days = mbr_col_int4(0, 14, 0);
     config->stacking = mbr_stacking_of(mbr_col_text(0, 15));
     config->extend_on_activity = mbr_col_bool(0, 16);
+    config->reinstatement_days = mbr_col_int4(0, 17, 0);
+    config->transfers = mbr_col_bool(0, 18);
+    config->transfer_minimum = mbr_col_int8(0, 19, 0);
+    config->transfer_daily_limit = mbr_col_int8(0, 20, MBR_MAX_POINTS);
 }
 
 static void
@@ -142,7 +146,8 @@ read_contracts(MbrSession *session, MbrConfig *config)
                                   .until = mbr_col_int4(i, 3, DATEVAL_NOEND),
                                   .mall_collects = mbr_col_bool(i, 4),
                                   .commission_rate = mbr_col_money(i, 5, MBR_RATE_DIGITS),
-                                  .issue_price = mbr_col_money(i, 6, MBR_RATE_DIGITS)};
+                                  .issue_price = mbr_col_money(i, 6, MBR_RATE_DIGITS),
+                                  .redemption_price = mbr_col_money(i, 7, MBR_RATE_DIGITS)};
         merchant = hash_search(config->merchants, &contract->merchant_id, HASH_FIND, NULL);
         if (merchant == NULL)
             continue;
@@ -175,6 +180,7 @@ reload(MbrSession *session)
 
     config->context = fresh;
     config->rules = palloc0(sizeof(MbrRuleSet *));
+    config->burn_rules = palloc0(sizeof(MbrBurnRules *));
     if (!session->read_only) {
         PushCopiedSnapshot(GetTransactionSnapshot());
         UpdateActiveSnapshotCommandId();
@@ -246,6 +252,7 @@ mbr_merchant_terms(const MbrMerchant *merchant, DateADT day)
             terms.mall_collects = contract->mall_collects;
             terms.commission_rate = contract->commission_rate;
             terms.issue_price = contract->issue_price;
+            terms.redemption_price = contract->redemption_price;
             break;
         }
     }

@@ -28,6 +28,7 @@ typedef struct MbrContract {
     bool mall_collects;
     int64 commission_rate;
     int64 issue_price;
+    int64 redemption_price;
 } MbrContract;
 
 typedef struct MbrMerchant {
@@ -44,7 +45,8 @@ typedef struct MbrMerchant {
     int ncontracts;
 } MbrMerchant;
 
-typedef struct MbrRuleSet MbrRuleSet; /* rules.h */
+typedef struct MbrRuleSet MbrRuleSet;     /* rules.h */
+typedef struct MbrBurnRules MbrBurnRules; /* burn.h */
 
 typedef struct MbrConfig {
     MemoryContext context;
@@ -65,12 +67,17 @@ typedef struct MbrConfig {
     bool allow_debt;
     int window_months;
     MbrStacking stacking;
-    MbrTier *tiers; /* by rank */
+    int reinstatement_days;
+    bool transfers;
+    int64 transfer_minimum;
+    int64 transfer_daily_limit; /* MBR_MAX_POINTS = none */
+    MbrTier *tiers;             /* by rank */
     int ntiers;
     HTAB *merchants;
     Oid operator_function;
     Oid application_function;
-    MbrRuleSet **rules; /* read when a purchase needs them: rules.c */
+    MbrRuleSet **rules;        /* read when a purchase needs them: rules.c */
+    MbrBurnRules **burn_rules; /* likewise, a redemption: burn.c */
 } MbrConfig;
 
 /* The cache, read if there is none yet. What either returns stays readable to the transaction's end. */

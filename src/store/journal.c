@@ -35,6 +35,9 @@ lines_json(const MbrPurchase *purchase, int digits)
         add_json_text(&json, "category", line->category);
         add_json_text(&json, "brand", line->brand);
         add_json_text(&json, "sku", line->sku);
+        if (line->points_tendered > 0)
+            appendStringInfo(&json, ",\"tendered\":%s,\"points_tendered\":" INT64_FORMAT,
+                             mbr_money_text(line->tendered, digits), line->points_tendered);
         if (line->quantity != NULL)
             appendStringInfo(&json, ",\"quantity\":%s", line->quantity);
         appendStringInfoChar(&json, '}');
@@ -116,11 +119,27 @@ rules_json(const MbrPurchase *purchase)
     return json.data;
 }
 
+static char *
+tenders_json(const MbrPurchase *purchase, int digits)
+{
+    StringInfoData json;
+
+    initStringInfo(&json);
+    appendStringInfo(&json, "{\"points\":" INT64_FORMAT ",\"value\":%s,\"value_at_merchants\":%s,\"spent\":[",
+                     purchase->points_tendered, mbr_money_text(purchase->tendered, digits),
+                     mbr_money_text(purchase->tendered_at_merchants, digits));
+    for (int i = 0; i < purchase->nspent; i++)
+        appendStringInfo(&json, "%s" INT64_FORMAT, i == 0 ? "" : ",", purchase->spent[i]);
+    appendStringInfoString(&json, "]}");
+    return json.data;
+}
+
 void
 mbr_freeze(MbrPurchase *purchase, int digits)
 {
     purchase->frozen_lines = purchase->explicit_lines ? lines_json(purchase, digits) : NULL;
     purchase->frozen_rules = purchase->nuses > 0 ? rules_json(purchase) : NULL;
+    purchase->frozen_tenders = purchase->nspent > 0 ? tenders_json(purchase, digits) : NULL;
 }
 
 /* The tier as it was for that purchase: its multiplier may have changed since. */
@@ -142,6 +161,7 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
 {
     Jsonb *lines = mbr_col_jsonb(0, 18);
     Jsonb *rules = mbr_col_jsonb(0, 23);
+    Jsonb *tenders = mbr_col_jsonb(0, 25);
 
     *purchase = (MbrPurchase){
         .status = mbr_accrual_status_of(mbr_col_text(0, 4)),
@@ -164,6 +184,7 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
         .channel = mbr_col_text(0, 22),
         .frozen_rules = rules == NULL ? NULL : JsonbToCString(NULL, &rules->root, VARSIZE(rules)),
         .growth = mbr_col_int8(0, 24, 0),
+        .frozen_tenders = tenders == NULL ? NULL : JsonbToCString(NULL, &tenders->root, VARSIZE(tenders)),
         .currency_scale = config->currency_scale,
     };
 }
@@ -182,7 +203,11 @@ mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, in
                         .verb = mbr_verb_of(mbr_col_text(0, 1)),
                         .points = mbr_col_int8(0, 2, 0),
                         .balance = mbr_col_int8(0, 3, 0),
-                        .occurred_at = mbr_col_int8(0, 20, 0)};
+                        .occurred_at = mbr_col_int8(0, 20, 0),
+                        .day = mbr_col_int4(0, 28, 0),
+                        .amount = mbr_col_money(0, 10, config->digits),
+                        .merchant_id = mbr_col_int4(0, 19, 0),
+                        .order_ref = mbr_col_text(0, 21)};
     if (event->verb == MBR_VERB_ACCRUAL)
         read_purchase(&event->purchase, config);
     return true;

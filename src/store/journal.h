@@ -13,6 +13,10 @@ typedef struct MbrEvent {
     int64 points;
     int64 balance;
     int64 occurred_at;
+    DateADT day;
+    int64 amount; /* minor units; the worth of a redemption */
+    int merchant_id;
+    const char *order_ref;
     MbrPurchase purchase; /* of an accrual; its lines only as frozen_lines */
 } MbrEvent;
 

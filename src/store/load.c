@@ -11,6 +11,7 @@
 
 #include "engine/canary.h"
 #include "engine/ledger.h"
+#include "store/hold.h"
 #include "store/load.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -46,6 +47,7 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
         .next_journal_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_JOURNAL_NO, 0),
         .next_entry_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_ENTRY_NO, 0),
         .next_expiry = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER),
+        .order_spends = mbr_table_get_int4(account, MBR_ACCOUNT_ORDER_SPENDS),
         .last_posted_at = mbr_table_get_int8(account, MBR_ACCOUNT_LAST_POSTED_AT, 0),
         .place = mbr_table_place(account),
     };
@@ -92,6 +94,7 @@ date_work(MbrSession *session, const MbrLoad *load, MbrWork *work)
         check_not_ahead(work->occurred_at, work->posted_at, load->config, "occurred_at");
     }
     work->day = mbr_day_of(work->occurred_at, load->config->zone);
+    work->posted_day = mbr_day_of(work->posted_at, load->config->zone);
 }
 
 /* The days of the tier window: those after *after, up to *until. */
@@ -282,8 +285,9 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
     int room = nopened + load->new_lots;
     MbrTable *table;
 
-    if (member->lots_loaded || !(load->all_lots || mbr_settle_needed(member, work->posted_at) ||
-                                 member->next_expiry < load->extend_to))
+    if (member->lots_loaded ||
+        !(load->all_lots || member->order_spends > 0 || mbr_settle_needed(member, work->posted_at) ||
+          member->next_expiry < load->extend_to))
         return;
     member->lots_loaded = true;
     member->lots = palloc(sizeof(MbrLot) * Max(room, 1));
@@ -301,6 +305,8 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
         memcpy(member->lots + member->nlots, opened, sizeof(MbrLot) * nopened);
     member->nlots += nopened;
     member->max_lots = room;
+    if (member->held > 0)
+        mbr_hold_load(session, load->config, work);
 }
 
 /* Makes an array hold at least that many elements. */
@@ -330,14 +336,16 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
     if (load->extend_to != MBR_NO_EXTENSION)
         lots += member->nlots;
     member->lots = reserve(member->lots, &member->max_lots, lots, sizeof(MbrLot));
+    member->holds = reserve(member->holds, &member->max_holds, member->nholds + 1, sizeof(MbrHold));
     work->journals =
-        reserve(work->journals, &work->max_journals, work->njournals + 2 * lots + 2, sizeof(MbrJournal));
+        reserve(work->journals, &work->max_journals,
+                work->njournals + 2 * lots + 2 * member->nholds + load->new_events + 3, sizeof(MbrJournal));
     work->entries =
         reserve(work->entries, &work->max_entries, work->nentries + 6 * lots + 2, sizeof(MbrEntry));
     work->splits =
         reserve(work->splits, &work->max_splits, work->nsplits + load->new_splits, sizeof(MbrSplit));
     work->activities =
-        reserve(work->activities, &work->max_activities, work->nactivities + 1, sizeof(MbrActivity));
+        reserve(work->activities, &work->max_activities, work->nactivities + 2, sizeof(MbrActivity));
     work->tier_changes =
         reserve(work->tier_changes, &work->max_tier_changes, work->ntier_changes + 1, sizeof(MbrTierChange));
 }

@@ -14,7 +14,8 @@ typedef struct MbrLoad {
     bool all_lots;     /* also when nothing is due */
     int new_lots;      /* how many the posting may open */
     int new_splits;
-    bool extends; /* it may let all points live on */
+    int new_events; /* besides the posting itself */
+    bool extends;   /* it may let all points live on */
 
     const MbrConfig *config;
     int64 window_basis;

@@ -40,16 +40,18 @@ words_of(ArrayType *array, int *n)
     return words;
 }
 
+void
+mbr_filter_read(uint64 row, int col, MbrFilter *filter)
+{
+    if (!mbr_col_null(row, col))
+        filter->values = words_of(DatumGetArrayTypePCopy(mbr_col_datum(row, col)), &filter->n);
+}
+
 static void
 read_filters(uint64 row, MbrRuleVersion *version)
 {
-    for (int kind = 0; kind < MBR_FILTER_COUNT; kind++) {
-        MbrFilter *filter = &version->filters[kind];
-
-        if (!mbr_col_null(row, FIRST_FILTER_COLUMN + kind))
-            filter->values =
-                words_of(DatumGetArrayTypePCopy(mbr_col_datum(row, FIRST_FILTER_COLUMN + kind)), &filter->n);
-    }
+    for (int kind = 0; kind < MBR_FILTER_COUNT; kind++)
+        mbr_filter_read(row, FIRST_FILTER_COLUMN + kind, &version->filters[kind]);
 }
 
 static int64

@@ -64,6 +64,8 @@ extern MbrRuleSet *mbr_rules_for(MbrSession *session, const MbrConfig *config, T
 extern Bitmapset *
 mbr_rules_find(const MbrRuleSet *set, MbrFilterKind kind, const char *value, Bitmapset *found);
 
+/* A filter from an array column of a row of SPI_tuptable. */
+extern void mbr_filter_read(uint64 row, int col, MbrFilter *filter);
 /* Whether a value passes a filter. */
 extern bool mbr_filter_passes(const MbrFilter *filter, const char *value);
 

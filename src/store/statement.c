@@ -15,7 +15,8 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT config_version, table_version, time_zone, currency_digits, phone_country, base_rate, "
         "award_rounding, expiry, pending_days, claim_days, (EXTRACT(epoch "
         "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, min_life_days, "
-        "stacking, extend_on_activity FROM membership.program",
+        "stacking, extend_on_activity, reinstatement_days, transfers, transfer_minimum, transfer_daily_limit "
+        "FROM membership.program",
         ""},
     [MBR_PLAN_TIERS] = {
         "SELECT tier_id, rank, multiplier, qualify_basis, validity_months, code FROM membership.tier "
@@ -28,7 +29,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         ""},
     [MBR_PLAN_CONTRACTS] = {
         "SELECT merchant_id, lower(valid_during), upper(valid_during), collects = 'mall', "
-        "commission_rate, issue_price FROM membership.contract ORDER BY merchant_id, contract_id",
+        "commission_rate, issue_price, redemption_price FROM membership.contract ORDER BY merchant_id, contract_id",
         ""},
     [MBR_PLAN_FUNCTIONS] = {
         "SELECT (SELECT oid FROM pg_proc WHERE pronamespace = n.oid AND proname = 'adjust_points'), "
@@ -60,6 +61,13 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WHERE d.status IN ('active', 'shadow') AND v.effective_from < v.superseded_at AND v.superseded_at > $1 "
         "ORDER BY d.rule_id, d.version",
         "Z"},
+    [MBR_PLAN_BURN_RULES] = {
+        "SELECT burn_rule_id, code, purpose, lower(valid_during) + make_interval(secs => CASE "
+        "WHEN lower_inc(valid_during) THEN 0 ELSE 0.000001 END), upper(valid_during) + make_interval(secs => CASE "
+        "WHEN upper_inc(valid_during) THEN 0.000001 ELSE 0 END), merchant_ids, mall_ids, tiers, channels, condition, "
+        "step, value, share, minimum, daily_cap FROM membership.burn_rule WHERE status = 'active' "
+        "ORDER BY priority DESC, burn_rule_id",
+        ""},
     [MBR_PLAN_RECORD_RULE] = {
         "INSERT INTO membership.rule_version (rule_id, version, effective_from, recorded_at, recorded_by, "
         "definition) SELECT rule_id, version, effective_from, clock_timestamp(), $2, to_jsonb(r) "
@@ -127,7 +135,8 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_LOAD_JOURNAL] = {
         "SELECT verb, points, balance, status, reason_code, points_wanted, base_points, available_at, "
         "expires_at, amount, basis, base_rate, rounding, tier_id, tier_multiplier, tier_after, "
-        "tier_changed, lines, merchant_id, occurred_at, order_ref, channel, rules, growth FROM membership.journal "
+        "tier_changed, lines, merchant_id, occurred_at, order_ref, channel, rules, growth, tenders, reason, "
+        "refers_to, day FROM membership.journal "
         "WHERE member_id = $1 AND journal_no = $2",
         "LL"},
     [MBR_PLAN_LOAD_LINES] = {
@@ -173,6 +182,60 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "journal_no) SELECT $1, coalesce(max(history_no), 0) + 1, $2, tstzrange($3, NULL), $4, $5 "
         "FROM membership.tier_history WHERE member_id = $1",
         "LIZTL"},
+    /* spending */
+    [MBR_PLAN_LOAD_HOLDS] = {
+        "SELECT h.hold_no, h.ref, h.points, h.expires_at, h.merchant_id, h.order_ref, j.posted_at, p.lot_no, p.points, "
+        "j.amount "
+        "FROM membership.hold h JOIN membership.hold_lot p USING (member_id, hold_no) "
+        "JOIN membership.journal j ON j.member_id = h.member_id AND j.journal_no = h.hold_no "
+        "JOIN membership.lot l ON l.member_id = p.member_id AND l.wallet_id = 1 AND l.lot_no = p.lot_no "
+        "WHERE h.member_id = $1 ORDER BY h.hold_no, l.expires_at, p.lot_no",
+        "L"},
+    [MBR_PLAN_HOLD_FACTS] = {
+        "SELECT purpose, merchant_id, order_ref, channel, rules::text, (rules -> 'burn_rule' ->> 'step')::bigint, "
+        "(rules -> 'burn_rule' ->> 'value')::numeric FROM membership.journal WHERE member_id = $1 AND journal_no = $2",
+        "LL"},
+    [MBR_PLAN_FIND_HOLD_END] = {
+        "SELECT journal_no, verb FROM membership.journal WHERE member_id = $1 AND refers_to = $2 "
+        "AND verb IN ('capture', 'void', 'timeout')",
+        "LL"},
+    [MBR_PLAN_INSERT_HOLD] = {
+        "INSERT INTO membership.hold (member_id, hold_no, ref, points, expires_at, merchant_id, order_ref) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "LLTLZIT"},
+    [MBR_PLAN_INSERT_HOLD_LOT] = {
+        "INSERT INTO membership.hold_lot (member_id, hold_no, lot_no, points) VALUES ($1, $2, $3, $4)",
+        "LLLL"},
+    [MBR_PLAN_DELETE_HOLD] = {
+        "WITH parts AS (DELETE FROM membership.hold_lot WHERE member_id = $1 AND hold_no = $2) "
+        "DELETE FROM membership.hold WHERE member_id = $1 AND hold_no = $2",
+        "LL"},
+    [MBR_PLAN_FIND_ORDER_SPENDS] = {
+        "SELECT j.journal_no, j.points, j.amount FROM membership.order_spend o "
+        "JOIN membership.journal j USING (member_id, journal_no) "
+        "WHERE o.member_id = $1 AND o.merchant_id = $2 AND o.order_ref = $3 ORDER BY j.journal_no",
+        "LIT"},
+    [MBR_PLAN_INSERT_ORDER_SPEND] = {
+        "INSERT INTO membership.order_spend (member_id, merchant_id, order_ref, journal_no) VALUES ($1, $2, $3, $4)",
+        "LITL"},
+    [MBR_PLAN_DELETE_ORDER_SPEND] = {
+        "DELETE FROM membership.order_spend WHERE member_id = $1 AND merchant_id = $2 AND order_ref = $3 "
+        "AND (journal_no = $4 OR $4 = 0)",
+        "LITL"},
+    [MBR_PLAN_TAKEN_BY] = {
+        "SELECT -e.points, o.entry_no, o.journal_no, o.points, o.active_at, o.expires_at, o.origin "
+        "FROM membership.ledger_entry e JOIN membership.ledger_entry o ON o.member_id = e.member_id "
+        "AND o.wallet_id = 1 AND o.entry_no = e.lot_no "
+        "WHERE e.member_id = $1 AND e.wallet_id = 1 AND e.journal_no = $2 AND e.points < 0 ORDER BY e.entry_no",
+        "LL"},
+    [MBR_PLAN_LOAD_SPLITS] = {
+        "SELECT merchant_id, kind, payer_party_id, payee_party_id, amount, points FROM membership.merchant_split "
+        "WHERE member_id = $1 AND journal_no = $2 ORDER BY split_no",
+        "LL"},
+    [MBR_PLAN_SENT_ON] = {
+        "SELECT coalesce(-sum(points), 0)::bigint FROM membership.journal "
+        "WHERE member_id = $1 AND verb = 'transfer_out' AND day = $2",
+        "LD"},
     /* members */
     [MBR_PLAN_FIND_IDENTITY] = {
         "SELECT member_id FROM membership.member_identity WHERE kind = $1 AND value = $2",

@@ -56,9 +56,9 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
     [MBR_TABLE_ACCOUNT] = {"account",
                            WRITTEN,
                            "LS",
-                           9,
+                           10,
                            {"member_id", "wallet_id", "balance", "held", "debt", "next_journal_no",
-                            "next_entry_no", "next_expiry", "last_posted_at"}},
+                            "next_entry_no", "next_expiry", "order_spends", "last_posted_at"}},
     [MBR_TABLE_RECEIPT] = {"receipt",
                            CLAIMED,
                            "IT",
@@ -67,7 +67,7 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
     [MBR_TABLE_JOURNAL] = {"journal",
                            INSERT_ONLY,
                            "LL",
-                           34,
+                           37,
                            {"member_id",
                             "journal_no",
                             "verb",
@@ -101,7 +101,10 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
                             "tier_changed",
                             "lines",
                             "rules",
-                            "growth"}},
+                            "growth",
+                            "purpose",
+                            "counterpart_id",
+                            "tenders"}},
     [MBR_TABLE_LEDGER_ENTRY] = {"ledger_entry",
                                 INSERT_ONLY,
                                 "LSL",
@@ -117,8 +120,9 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
     [MBR_TABLE_ACTIVITY_DAY] = {"activity_day",
                                 WRITTEN,
                                 "LD",
-                                6,
-                                {"member_id", "day", "purchases", "basis", "points_earned", "growth"}},
+                                7,
+                                {"member_id", "day", "purchases", "basis", "points_earned", "growth",
+                                 "points_redeemed"}},
     [MBR_TABLE_MERCHANT_SPLIT] = {"merchant_split",
                                   INSERT_ONLY,
                                   "LLI",
@@ -631,6 +635,15 @@ Datum
 mbr_table_get(MbrTable *table, int column, bool *isnull)
 {
     return slot_getattr(table->current, maps[table->id].attno[column], isnull);
+}
+
+int32
+mbr_table_get_int4(MbrTable *table, int column)
+{
+    bool isnull;
+    Datum value = mbr_table_get(table, column, &isnull);
+
+    return isnull ? 0 : DatumGetInt32(value);
 }
 
 int64

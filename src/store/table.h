@@ -52,6 +52,7 @@ enum {
     MBR_ACCOUNT_NEXT_JOURNAL_NO,
     MBR_ACCOUNT_NEXT_ENTRY_NO,
     MBR_ACCOUNT_NEXT_EXPIRY,
+    MBR_ACCOUNT_ORDER_SPENDS,
     MBR_ACCOUNT_LAST_POSTED_AT
 };
 enum {
@@ -72,7 +73,8 @@ enum {
     MBR_ACTIVITY_PURCHASES,
     MBR_ACTIVITY_BASIS,
     MBR_ACTIVITY_POINTS,
-    MBR_ACTIVITY_GROWTH
+    MBR_ACTIVITY_GROWTH,
+    MBR_ACTIVITY_REDEEMED
 };
 
 typedef struct MbrTable MbrTable;
@@ -109,6 +111,7 @@ extern bool mbr_table_next(MbrTable *table);
 
 /* A column of the current row. */
 extern Datum mbr_table_get(MbrTable *table, int column, bool *isnull);
+extern int32 mbr_table_get_int4(MbrTable *table, int column); /* null = 0 */
 extern int64 mbr_table_get_int8(MbrTable *table, int column, int64 if_null);
 
 /* Inserts a row of all known columns; other columns get their defaults. */

@@ -153,6 +153,12 @@ mbr_reason_name(MbrReason reason)
     return reasons[reason];
 }
 
+MbrSplitKind
+mbr_split_kind_of(const char *name)
+{
+    return (MbrSplitKind)find_name(split_kinds, lengthof(split_kinds), name);
+}
+
 const char *
 mbr_split_kind_name(MbrSplitKind kind)
 {

@@ -20,5 +20,6 @@ extern const char *mbr_stacking_name(MbrStacking stacking);
 extern MbrEffect mbr_effect_of(const char *name);
 extern const char *mbr_effect_name(MbrEffect effect);
 extern const char *mbr_outcome_name(MbrOutcome outcome);
+extern MbrSplitKind mbr_split_kind_of(const char *name);
 
 #endif

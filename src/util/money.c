@@ -125,3 +125,11 @@ mbr_rate_text(int64 value, int digits)
     }
     return text;
 }
+
+char *
+mbr_numeric_text(Numeric value)
+{
+    Datum trimmed = DirectFunctionCall1(numeric_trim_scale, NumericGetDatum(value));
+
+    return DatumGetCString(DirectFunctionCall1(numeric_out, trimmed));
+}

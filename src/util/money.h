@@ -19,6 +19,8 @@ extern Numeric mbr_money_numeric(int64 value, int digits);
 extern char *mbr_money_text(int64 value, int digits);
 /* A rate as text without trailing zeros, palloc'd. */
 extern char *mbr_rate_text(int64 value, int digits);
+/* A numeric in normal form: 10.0 as 10.00. */
+extern char *mbr_numeric_text(Numeric value);
 extern int64 mbr_pow10(int digits);
 
 #endif

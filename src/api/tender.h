@@ -1,0 +1,27 @@
+/* tender.h - the points that pay for an order. */
+#ifndef MBR_API_TENDER_H
+#define MBR_API_TENDER_H
+
+#include "api/purchase.h"
+#include "store/hold.h"
+
+/* What pays for an order: found first, as its receipt is claimed with the number of the row after these. */
+typedef struct MbrTenders {
+    MbrOrderSpend *spent; /* redeemed or captured before */
+    int nspent;
+    MbrHold **holds; /* to be captured */
+    int nholds;
+    const MbrTenderArg **fresh; /* to be redeemed now */
+    int nfresh;
+} MbrTenders;
+
+/* Reads what was spent on the order before, and compares it with the tenders given. */
+extern MbrTenders
+mbr_tenders_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work);
+/* How many events mbr_tenders_post() will post. */
+extern int mbr_tenders_events(const MbrTenders *tenders);
+/* Captures, redeems, and spreads what was paid over the lines. */
+extern void mbr_tenders_post(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *load,
+                             MbrWork *work, const MbrTenders *tenders, MbrPurchase *purchase);
+
+#endif
