@@ -118,6 +118,35 @@ SELECT is(outcome(condition, purchase()), result, condition)
     ('hour = 20 -- the evening', 't'), (E'hour /* the\n evening */ =\n\t20', 't'), ('birthday_month = ''yes''', 't'), ('''t''', 't')
     ) c (condition, result);
 
+-- ------------------------------------------------------------------ and what else PostgreSQL has is refused
+
+-- Every function and operator over every combination of its types, every type: what is accepted is what is documented.
+CREATE TEMP TABLE sample (type regtype PRIMARY KEY, value text);
+INSERT INTO sample VALUES
+    ('boolean', 'first_purchase'), ('smallint', 'hour::smallint'), ('integer', 'hour'), ('bigint', 'hour::bigint'), ('numeric', 'order_basis'), ('float8', 'order_basis::float8'),
+    ('text', 'brand'), ('date', 'occurred_on'), ('time', 'time_of_day'), ('timestamp', 'occurred_at'), ('interval', 'interval ''1 day'''), ('jsonb', 'order_attributes'), ('text[]', 'tags'),
+    ('integer[]', 'ARRAY[1]'), ('anyarray', 'tags'), ('anycompatiblearray', 'tags'), ('anyelement', 'brand'), ('anynonarray', 'brand'), ('anycompatible', 'brand'), ('anycompatiblenonarray', 'brand'), ('"any"', 'brand'),
+    ('timestamptz', '''2026-01-01'''), ('cstring', '''x'''), ('name', '''x'''), ('regclass', '''pg_class'''), ('jsonpath', '''$'''), ('bytea', '''x'''), ('oid', '''1'''), ('regconfig', '''simple''');
+CREATE TEMP TABLE call AS
+SELECT p.proname, format('%I(%s) IS NULL', p.proname, string_agg(s.value, ', ' ORDER BY a.n)) AS condition
+  FROM pg_proc p LEFT JOIN LATERAL unnest(p.proargtypes::oid[]) WITH ORDINALITY a (type, n) ON true LEFT JOIN sample s ON s.type = a.type
+ WHERE p.pronamespace = 'pg_catalog'::regnamespace
+ GROUP BY p.oid HAVING count(*) FILTER (WHERE a.type IS NOT NULL AND s.type IS NULL) = 0;
+SELECT cmp_ok((SELECT count(*) FROM call), '>', 1500::bigint, 'there are many functions');
+SELECT set_eq($$SELECT proname FROM call WHERE outcome(condition) !~ '^MB302' AND proname <> 'like_escape'$$, -- which LIKE ... ESCAPE is turned into
+              $$SELECT m[1] FROM regexp_matches(substring(current_setting('test.rules') FROM '\| functions of .*?\n\n'), '`(\w+)`', 'g') m$$,
+              'the functions of doc/rules.md are accepted, and no other');
+SELECT is_empty($$SELECT condition, outcome(condition) FROM call WHERE outcome(condition) !~ '^(MB302|[tf]$|22)'$$, '... by MB302 alone');
+CREATE TEMP TABLE operation AS
+SELECT o.oprname, format('(%s OPERATOR(pg_catalog.%s) %s) IS NULL', l.value, o.oprname, r.value) AS condition
+  FROM pg_operator o LEFT JOIN sample l ON l.type = o.oprleft JOIN sample r ON r.type = o.oprright
+ WHERE o.oprnamespace = 'pg_catalog'::regnamespace AND (l.type IS NOT NULL OR o.oprleft = 0);
+SELECT set_eq($$SELECT oprname::text FROM operation WHERE outcome(condition) !~ '^MB302'$$,
+              $$SELECT unnest('{=,<>,<,<=,>,>=,+,-,*,/,%,||,&&,@>,<@,->,->>,#>,#>>,?,?|,?&,^@,~~,!~~,~~*,!~~*}'::text[])$$, 'operators');
+SELECT set_eq($$SELECT typname FROM pg_type WHERE typnamespace = 'pg_catalog'::regnamespace AND outcome(format('NULL::pg_catalog.%I IS NULL', typname)) !~ '^MB302'$$,
+              $$SELECT typname FROM pg_type
+                 WHERE oid IN (SELECT m[1]::regtype FROM regexp_matches(substring(current_setting('test.rules') FROM 'Types of casts: .*? arrays'), '`([a-z ]+)`', 'g') m)$$, 'types');
+
 -- ------------------------------------------------------------------ NULL counts neither way
 
 SELECT is(outcome(condition), result, condition || ' without a value')
