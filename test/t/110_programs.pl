@@ -8,6 +8,7 @@ use Test::More;
 
 my @programs = (
 	[ 'argument fuzz, 10,000 calls', 'test/fuzz/run', '10000' ],
+	[ 'conditions against plain SQL, and 10,000 bad ones', 'test/rule/run', '10000' ],
 	[ 'random operations against the model', 'test/model/run' ],
 	[ 'concurrent histories', 'test/model/histories' ],
 	[ 'real purchases', 'test/real/run' ]);
