@@ -172,7 +172,7 @@ try_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subj
     MbrCondition *condition;
 
     if (reason != NULL) {
-        if (use->message == NULL)
+        if (use->outcome == MBR_OUTCOME_NOT_MATCHED && use->message == NULL)
             use->message = reason;
         return;
     }
