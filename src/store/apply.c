@@ -45,7 +45,7 @@ add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
     mbr_arg_int4(args, purchase->tier_after->tier_id);
     mbr_arg_bool(args, purchase->tier_changed);
     mbr_arg_json_text(args, purchase->frozen_lines);
-    mbr_arg_json_text(args, purchase->frozen_rules);
+    mbr_arg_jsonb(args, purchase->frozen_rules);
 }
 
 static void
