@@ -287,7 +287,7 @@ SELECT is(left(batch_with('CREATE FUNCTION public.dba() RETURNS trigger LANGUAGE
           '55000', 'a trigger that writes what the batch is about to write');
 
 SELECT is(batch_with(format('ALTER TABLE %I ADD COLUMN dba text GENERATED ALWAYS AS (''of '' || member_id::text) STORED', name),
-                     format('SELECT bool_and(dba = ''of '' || member_id)::text FROM %I', name)), '100 40 20 7: true', name || ': a generated column in a batch') FROM batch_written;
+                     format('SELECT bool_and(dba IS NOT DISTINCT FROM ''of '' || member_id)::text FROM %I', name)), '100 40 20 7: true', name || ': a generated column in a batch') FROM batch_written;
 SELECT is(batch_with(format('ALTER TABLE %I ADD COLUMN dba integer DEFAULT 7', name), format('SELECT string_agg(DISTINCT dba::text, '' '') FROM %I', name)),
           '100 40 20 7: 7', name || ': a default in a batch') FROM batch_written;
 SELECT is(batch_with(format('CREATE SEQUENCE public.dba START 100; GRANT USAGE ON dba TO membership_owner; ALTER TABLE %I ADD COLUMN dba text; ALTER TABLE %1$I ALTER dba SET DEFAULT ''n'' || nextval(''public.dba'')', name),
