@@ -31,7 +31,7 @@
 
 #define MAX_COLUMNS 32
 #define MAX_KEYS 3
-#define MAX_WAITING 256 /* rows written at a time */
+#define MAX_WAITING 64 /* rows written at a time: about a page of them */
 
 /* What is done to a table here; member and program are written by SQL. */
 typedef enum TableUse { READ_ONLY, INSERT_ONLY, CLAIMED, WRITTEN } TableUse;
