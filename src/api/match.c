@@ -181,7 +181,7 @@ try_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subj
     MbrCondition *condition;
 
     if (reason != NULL) {
-        if (use->message == NULL)
+        if (use->outcome == MBR_OUTCOME_NOT_MATCHED && use->message == NULL)
             use->message = reason;
         return;
     }
@@ -275,6 +275,7 @@ set_subjects(Match *match)
 
     match->order = mbr_subject_of(config, purchase, NULL);
     match->lines = palloc0(sizeof(MbrSubject) * purchase->nlines);
+    match->about.lines = match->lines;
     for (int i = 0; i < purchase->nlines; i++) {
         if (!purchase->lines[i].eligible)
             continue;

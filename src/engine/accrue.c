@@ -50,7 +50,10 @@ mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journ
     work->tier_locked_until = locked_until;
 }
 
-/* The day of a purchase counts the purchase, and what it earned, also when that is approved later. */
+/*
+ * The day of a purchase counts the purchase, and what it earned, also when that is approved later. A basis
+ * beyond what a day can hold is refused when it is stored, and need not be exact.
+ */
 static void
 add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points, int64_t growth)
 {
@@ -59,7 +62,8 @@ add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points, int64_
     if (activity == NULL)
         return;
     activity->purchases += purchases;
-    activity->basis += basis;
+    if (activity->basis <= MBR_MAX_AMOUNT)
+        activity->basis += basis;
     activity->points += points;
     activity->growth += growth;
 }

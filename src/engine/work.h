@@ -309,7 +309,7 @@ typedef struct MbrPurchase {
     const MbrTier *tier_after;
     bool tier_changed;
     const char *frozen_lines;   /* the lines as the journal keeps them, JSON; NULL without explicit lines */
-    const char *frozen_rules;   /* likewise the rules; NULL without any */
+    void *frozen_rules;         /* likewise the rules, as jsonb; NULL without any */
     const char *frozen_tenders; /* likewise points tendered; NULL without any */
 } MbrPurchase;
 

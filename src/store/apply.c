@@ -52,7 +52,7 @@ add_purchase(MbrArgs *args, const MbrPurchase *purchase, int digits)
     mbr_arg_int4(args, purchase->tier_after->tier_id);
     mbr_arg_bool(args, purchase->tier_changed);
     mbr_arg_json_text(args, purchase->frozen_lines);
-    mbr_arg_json_text(args, purchase->frozen_rules);
+    mbr_arg_jsonb(args, purchase->frozen_rules);
 }
 
 /* The same columns of what points were spent on. */
@@ -220,7 +220,6 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
         sum.purchases += DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull));
         sum.basis +=
             mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits);
-        check_day(work, sum.basis);
         sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
         sum.growth += mbr_table_get_int8(table, MBR_ACTIVITY_GROWTH, 0);
         sum.redeemed += mbr_table_get_int8(table, MBR_ACTIVITY_REDEEMED, 0);
@@ -228,6 +227,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
         mbr_arg_int8(&args, work->member.member_id);
         mbr_arg_date(&args, activity->day);
     }
+    check_day(work, sum.basis);
     mbr_arg_int4(&args, sum.purchases);
     mbr_arg_money(&args, sum.basis, digits);
     mbr_arg_int8(&args, sum.points);

@@ -75,7 +75,9 @@ mbr_claim_receipts(MbrSession *session, MbrReceiptClaim *claims, int n)
     for (int i = 0; i < n; i++) {
         MbrArgs row = receipt_row(claims[i].order_ref, &claims[i].receipt);
 
-        mbr_table_insert(mbr_table_open(session, MBR_TABLE_RECEIPT, true), &row);
+        if (!mbr_table_claim(mbr_table_open(session, MBR_TABLE_RECEIPT, true), &row))
+            ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                            errmsg("a receipt was claimed by another transaction meanwhile")));
     }
     mbr_tables_flush(session);
 }

@@ -75,11 +75,11 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "IT"},
     [MBR_PLAN_RULE_UNKNOWN] = {
         "SELECT * FROM (SELECT 'mall_ids', v::text FROM unnest($1) v "
-        "WHERE NOT EXISTS (SELECT FROM membership.mall WHERE mall_id = v) "
+        "WHERE v IS NOT NULL AND NOT EXISTS (SELECT FROM membership.mall WHERE mall_id = v) "
         "UNION ALL SELECT 'merchant_ids', v::text FROM unnest($2) v "
-        "WHERE NOT EXISTS (SELECT FROM membership.merchant WHERE merchant_id = v) "
+        "WHERE v IS NOT NULL AND NOT EXISTS (SELECT FROM membership.merchant WHERE merchant_id = v) "
         "UNION ALL SELECT 'tiers', v FROM unnest($3) v "
-        "WHERE NOT EXISTS (SELECT FROM membership.tier WHERE code = v)) u LIMIT 1",
+        "WHERE v IS NOT NULL AND NOT EXISTS (SELECT FROM membership.tier WHERE code = v)) u LIMIT 1",
         "iiA"},
     [MBR_PLAN_RULE_RIVAL] = {
         "SELECT code, effect, scope FROM membership.earn_rule WHERE stack_group = $1 AND rule_id <> $2 "

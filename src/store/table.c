@@ -31,7 +31,7 @@
 
 #define MAX_COLUMNS 40
 #define MAX_KEYS 3
-#define MAX_WAITING 256 /* rows written at a time */
+#define MAX_WAITING 64 /* rows written at a time: about a page of them */
 
 /* What is done to a table here; member and program are written by SQL. */
 typedef enum TableUse { READ_ONLY, INSERT_ONLY, CLAIMED, WRITTEN } TableUse;
@@ -731,22 +731,31 @@ write_waiting(MbrTable *table)
     ResetPerTupleExprContext(estate);
 }
 
+/* Lets a row wait to be written with others, where that is asked for and possible. */
+static bool
+collect(MbrTable *table, const MbrArgs *row)
+{
+    TupleTableSlot *slot;
+
+    if (!table->session->tables->collecting || !table->may_wait)
+        return false;
+    slot = waiting_slot(table);
+    fill_slot(table, slot, row);
+    check_row(table, slot);
+    if (++table->nwaiting == MAX_WAITING)
+        write_waiting(table);
+    return true;
+}
+
 void
 mbr_table_insert(MbrTable *table, const MbrArgs *row)
 {
-    bool waits = table->session->tables->collecting && table->may_wait;
-    TupleTableSlot *slot = waits ? waiting_slot(table) : table->fresh;
-
-    fill_slot(table, slot, row);
     table->estate->es_snapshot = snapshot_of(table->session);
-    if (waits) {
-        check_row(table, slot);
-        if (++table->nwaiting == MAX_WAITING)
-            write_waiting(table);
-    } else {
-        ExecSimpleRelationInsert(table->result, table->estate, slot);
-        ResetPerTupleExprContext(table->estate);
-    }
+    if (collect(table, row))
+        return;
+    fill_slot(table, table->fresh, row);
+    ExecSimpleRelationInsert(table->result, table->estate, table->fresh);
+    ResetPerTupleExprContext(table->estate);
 }
 
 /* Above READ COMMITTED the row that has the key must be of the transaction's snapshot, or its own. */
@@ -807,8 +816,10 @@ mbr_table_claim(MbrTable *table, const MbrArgs *row)
     TupleTableSlot *slot = table->fresh;
     bool claimed = true;
 
-    fill_slot(table, slot, row);
     table->estate->es_snapshot = snapshot_of(table->session);
+    if (collect(table, row))
+        return true;
+    fill_slot(table, slot, row);
     if (triggers != NULL && triggers->trig_insert_before_row)
         claimed = ExecBRInsertTriggers(table->estate, table->result, slot);
     if (claimed) {

@@ -116,7 +116,9 @@ extern int64 mbr_table_get_int8(MbrTable *table, int column, int64 if_null);
 
 /* Inserts a row of all known columns; other columns get their defaults. */
 extern void mbr_table_insert(MbrTable *table, const MbrArgs *row);
-/* The same, ON CONFLICT with the primary key DO NOTHING; false = nothing was done. Only receipts are claimed.
+/*
+ * The same, ON CONFLICT with the primary key DO NOTHING; false = nothing was done. Of rows that wait a
+ * conflict is an error when they are written. Only receipts are claimed.
  */
 extern bool mbr_table_claim(MbrTable *table, const MbrArgs *row);
 /*

@@ -1,6 +1,6 @@
 -- Expiry policies: through which local day points are valid, by every policy; what is refused; least lives; points that
 -- are dead when posted; extension by activity; what dies soon.
-\set tests 306
+\set tests 308
 \ir setup.psql
 
 -- One purchase by a new member: dead_at is written down by hand, in UTC, and compared with what PostgreSQL makes of the
@@ -358,6 +358,14 @@ SELECT accrue_points(m('pam'), 1, 0, 'pam 3', at => '2024-03-22 12:00+08') \gset
 SELECT is(lots('pam'), '5:6 to 2024-04-11 00:00, 9:8 to 2025-03-23 00:00, 11:12 to 2025-03-23 00:00', 'what pays debt or is held does not move');
 UPDATE lot SET held = 0 WHERE member_id = m('pam');
 UPDATE account SET held = 0 WHERE member_id = m('pam');
+-- a rule's 30 points of a shorter life are not extended by the purchase that earned them, but by the next
+INSERT INTO earn_rule (rule_id, code, name, status, merchant_ids, condition, effect, value, expiry)
+VALUES (1, 'week', 'Week', 'active', '{3}', 'order_basis > 0', 'bonus_points', 30, '7 days');
+SELECT enrol('rob') \gset
+SELECT accrue_points(m('rob'), 3, 10, 'rob 1', at => '2024-03-01 12:00+08') \gset
+SELECT is(lots('rob'), '1:10 to 2025-03-02 00:00, 2:30 to 2024-03-09 00:00', 'a rule''s shorter life holds');
+SELECT accrue_points(m('rob'), 3, 0, 'rob 2', at => '2024-03-05 12:00+08') \gset
+SELECT is(lots('rob'), '4:10 to 2025-03-06 00:00, 6:30 to 2025-03-06 00:00', 'until the member comes again');
 -- in a batch each purchase sees what the one before it extended
 SELECT enrol('bat'), enrol('one') \gset
 SELECT grant_points(m(name), 40, 'x', 'a', expires_at => '2024-06-01 00:00+08', at => '2024-02-01 12:00+08') FROM (VALUES ('bat'), ('one')) n (name) \g /dev/null

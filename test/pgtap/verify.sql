@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 90
+\set tests 95
 \ir setup.psql
 SELECT open_mall() \gset
 
