@@ -269,6 +269,7 @@ set_subjects(Match *match)
 
     match->order = mbr_subject_of(config, purchase, NULL);
     match->lines = palloc0(sizeof(MbrSubject) * purchase->nlines);
+    match->about.lines = match->lines;
     for (int i = 0; i < purchase->nlines; i++) {
         if (!purchase->lines[i].eligible)
             continue;

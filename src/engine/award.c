@@ -294,7 +294,8 @@ prices_fit(const MbrPurchase *purchase)
     for (int i = 0; i < purchase->nlines; i++) {
         MbrWide price = (MbrWide)purchase->points_wanted * purchase->lines[i].terms->issue_price;
 
-        if (price / MBR_RATE_SCALE * purchase->currency_scale > MBR_MAX_AMOUNT)
+        price *= purchase->currency_scale;
+        if (mbr_round_div(price, MBR_RATE_SCALE, MBR_ROUND_HALF_UP) > MBR_MAX_AMOUNT)
             return false;
     }
     return true;
