@@ -317,12 +317,31 @@ remember_work(Batch *batch, MbrWork *work)
         batch->lots_before = memcpy(palloc(size), work->member.lots, size);
 }
 
+/* As it was before, but in the arrays of now: matching rules may have made them larger, and moved them. */
+static void
+take_back(MbrWork *work, MbrWork before)
+{
+    before.member.lots = work->member.lots;
+    before.member.max_lots = work->member.max_lots;
+    before.journals = work->journals;
+    before.max_journals = work->max_journals;
+    before.entries = work->entries;
+    before.max_entries = work->max_entries;
+    before.splits = work->splits;
+    before.max_splits = work->max_splits;
+    before.activities = work->activities;
+    before.max_activities = work->max_activities;
+    before.tier_changes = work->tier_changes;
+    before.max_tier_changes = work->max_tier_changes;
+    *work = before;
+}
+
 /* What a failed row had settled is taken back, as a single call's rollback does it. */
 static void
 end_row(Batch *batch, MbrBatchRow *row)
 {
     if (row->error != NULL && batch->before.member.member_id != 0) {
-        *row->work = batch->before;
+        take_back(row->work, batch->before);
         if (batch->lots_before != NULL)
             memcpy(row->work->member.lots, batch->lots_before, sizeof(MbrLot) * row->work->member.nlots);
     }

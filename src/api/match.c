@@ -11,6 +11,7 @@
 
 #include "api/describe.h"
 #include "api/match.h"
+#include "engine/canary.h"
 #include "rule/evaluate.h"
 #include "store/plan.h"
 #include "store/rules.h"
@@ -140,6 +141,8 @@ in_force(const Match *match, const MbrRuleVersion *version)
 {
     int64 moment = match->about.work->occurred_at;
 
+    if (MBR_CANARY(NEWEST_VERSION))
+        return version->superseded_at == DT_NOEND;
     return version->effective_from <= moment && moment < version->superseded_at;
 }
 
