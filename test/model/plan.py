@@ -7,6 +7,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from campaigns import BRANDS, CATEGORIES, Campaigns
 from days import Days, add_months
 
 PLACES = [
@@ -39,6 +40,7 @@ class Plan:
         self.settings = {'points_valid_months': 24, 'pending_days': 0, 'tier_window_months': 12}
         self.coming = []           # (instant, label): something of that member is due then
         self.focus = None          # whom the next operation should touch
+        self.campaigns = Campaigns(self)
         self.setup = self._setup()
         self.operations = []
         while len(self.operations) < count:
@@ -132,7 +134,9 @@ class Plan:
             steps.append(self._contract(merchant_id, None))
         steps += [self._tiers(tier) for tier in TIERS[1:]]
         steps += [self._configure() for _ in range(2)]
-        return steps
+        steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
+            'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
+        return steps + [self.campaigns.insert() for _ in range(self.random.randint(2, 6))]
 
     def _contract(self, merchant_id, day):
         return {'do': 'contract', 'merchant_id': merchant_id, 'day': day, 'collects': self.pick(('merchant', 'mall')),
@@ -158,7 +162,8 @@ class Plan:
             ('pending_days', self.pick((0, 0, 1, 7, 40))),
             ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
             ('allow_debt', self.pick((True, True, False))),
-            ('tier_window_months', self.pick((1, 6, 12, 120)))))
+            ('tier_window_months', self.pick((1, 6, 12, 120))),
+            ('stacking', self.pick(('additive', 'multiply')))))
         self.settings[name] = value
         return {'do': 'program', 'name': name, 'value': value}
 
@@ -186,7 +191,7 @@ class Plan:
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
             self._accrue: 0.36, self._again: 0.08, self._grant: 0.10, self._adjust: 0.12, self._configuration: 0.07,
-            self._read: 0.13, self._identity: 0.02, self._profile: 0.02,
+            self.campaigns.operation: 0.07, self._read: 0.13, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
         return self.pick_weighted(kinds)()
 
@@ -212,8 +217,13 @@ class Plan:
         kind, value = self._identity_of(number)
         return {'do': 'enroll', 'label': label, 'kind': kind, 'value': value, 'at': self.now,
                 'invited_by': self.random.randrange(-1, label) if label and self.chance(0.3) else None,
-                'birthday': '2000-02-29' if self.chance(0.3) else None, 'channel': self.pick(CHANNELS),
+                'birthday': self._birthday(), 'channel': self.pick(CHANNELS),
                 'source': self.pick((None, 'gate 3')), 'attributes': self.pick((None, {'a': 1}))}
+
+    def _birthday(self):
+        """Often one of these days."""
+        near = self.days.day_of(self.now) + timedelta(days=self.random.randint(-3, 30))
+        return self.pick((None, '2000-02-29', near.replace(year=1988).isoformat(), f'19{self.random.randint(50, 99)}-06-15'))
 
     def _occurred_at(self):
         draw = self.random.random()
@@ -257,8 +267,9 @@ class Plan:
                 line['merchant_id'] = self.pick(MERCHANTS)
             if self.chance(0.2):
                 line['eligible'] = self.chance(0.3)
-            for key, value in (('category', 'food'), ('brand', 'B'), ('sku', 'S 1'), ('quantity', 2)):
-                if self.chance(0.1):
+            for key, value in (('category', self.pick(CATEGORIES)), ('brand', self.pick(BRANDS)), ('sku', 'S 1'),
+                               ('quantity', self.pick((1, 2, Decimal('0.375'))))):
+                if self.chance(0.2):
                     line[key] = value
             lines.append(line)
         return lines
@@ -269,7 +280,7 @@ class Plan:
             'do': 'accrue', 'label': self.someone(), 'merchant_id': self.pick(MERCHANTS),
             'amount': self.money(units), 'order_ref': self.new_ref(), 'occurred_at': self._occurred_at(),
             'channel': self.pick(CHANNELS), 'lines': self._lines(units) if self.chance(0.4) else None,
-            'tenders': None, 'attributes': self.pick((None, None, {'table': 7, 'x': [1, 2]})), 'external_refs': None,
+            'tenders': None, 'attributes': self._attributes(), 'external_refs': None,
             'at': self._posting_time(), 'preview': self.chance(0.3)}
         if self.chance(0.15):
             operation['tenders'] = [{'kind': 'cash', 'amount': self.money(self.random.randint(0, units))}]
@@ -285,6 +296,10 @@ class Plan:
                      add_months(day, settings['tier_window_months']))
         self.keyed.append(operation)
         return operation
+
+    def _attributes(self):
+        return self.pick((None, None, None, {'table': 7, 'x': [1, 2]}, {'table': 'bar'}, {'wedding': '2016-02-29'},
+                          {'wedding': 'soon', 'table': '3'}))
 
     def _spoiled(self, operation):
         """One thing wrong and no more, as no document says which of two is told: a known member, an open merchant."""
