@@ -16,7 +16,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier}'),
-        ('UPDATE (name, phone_country, base_rate, award_rounding, points_valid_months, pending_days, claim_days, max_future, allow_debt, tier_window_months)',
+        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, pending_days, claim_days, max_future, allow_debt, tier_window_months)',
          'TABLE', '{operator}', '{program}')
       ) l (privilege, class, kinds, names)
      CROSS JOIN LATERAL unnest(l.names::text[]) n (name)

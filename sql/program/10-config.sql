@@ -13,7 +13,8 @@ CREATE TABLE membership.program (
     phone_country      text,
     base_rate          numeric  NOT NULL DEFAULT 1,
     award_rounding     text     NOT NULL DEFAULT 'floor',
-    points_valid_months integer DEFAULT 24,
+    expiry             text     NOT NULL DEFAULT '24 months',
+    min_life_days      integer  NOT NULL DEFAULT 0,
     pending_days       integer  NOT NULL DEFAULT 0,
     claim_days         integer  NOT NULL DEFAULT 30,
     max_future         interval NOT NULL DEFAULT '10 minutes',
@@ -28,7 +29,14 @@ CREATE TABLE membership.program (
     CONSTRAINT program_phone_country_format CHECK (phone_country ~ '^[1-9][0-9]{0,2}$'),
     CONSTRAINT program_base_rate_range CHECK (base_rate BETWEEN 0 AND 10000 AND scale(base_rate) <= 6),
     CONSTRAINT program_award_rounding_known CHECK (award_rounding IN ('floor', 'half_up', 'ceiling')),
-    CONSTRAINT program_points_valid_months_range CHECK (points_valid_months BETWEEN 1 AND 1200),
+    -- 1 to 1200 months, 1 to 36600 days, 1 to 100 periods later
+    CONSTRAINT program_expiry_format CHECK (expiry ~ ('^(never|([1-9][0-9]{0,2}|1[01][0-9]{2}|1200) months'
+        '|([1-9][0-9]{0,3}|[12][0-9]{4}|3[0-5][0-9]{3}|36[0-5][0-9]{2}|36600) days'
+        '|(month|quarter|year) end( [+] ([1-9][0-9]?|100))?|[0-9]{4}-[0-9]{2}-[0-9]{2})$')),
+    -- make_date refuses a day that no calendar has
+    CONSTRAINT program_expiry_date_exists CHECK (CASE WHEN expiry ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+        THEN make_date(left(expiry, 4)::integer, substr(expiry, 6, 2)::integer, right(expiry, 2)::integer) IS NOT NULL END),
+    CONSTRAINT program_min_life_days_range CHECK (min_life_days BETWEEN 0 AND 3660),
     CONSTRAINT program_pending_days_range CHECK (pending_days BETWEEN 0 AND 366),
     CONSTRAINT program_claim_days_range CHECK (claim_days BETWEEN 0 AND 3660),
     CONSTRAINT program_max_future_range CHECK (max_future BETWEEN '0' AND '1 day'),
@@ -41,7 +49,8 @@ COMMENT ON COLUMN membership.program.currency_digits IS 'Decimals of the currenc
 COMMENT ON COLUMN membership.program.phone_country IS 'Country calling code that a phone number without + or 00 belongs to, such as 86; NULL = such numbers are refused.';
 COMMENT ON COLUMN membership.program.base_rate IS 'Points per currency unit of basis, 0 to 10000, at most 6 decimals.';
 COMMENT ON COLUMN membership.program.award_rounding IS 'How an order''s award becomes whole points, once per order: floor, half_up or ceiling.';
-COMMENT ON COLUMN membership.program.points_valid_months IS 'Points are valid through the local date this many months after the purchase, clamped to the month''s end; NULL = they never expire.';
+COMMENT ON COLUMN membership.program.expiry IS 'Through which local day points are valid (有效期): 24 months or 90 days after the purchase, month end, quarter end or year end (+ 1 to 100 later ones), a date such as 2027-03-31, or never.';
+COMMENT ON COLUMN membership.program.min_life_days IS 'Points never die before this many days after the local day on which they became active, 0 to 3660.';
 COMMENT ON COLUMN membership.program.pending_days IS 'Days after the purchase day until points can be spent, 0 = at once; merchant.pending_days overrides it.';
 COMMENT ON COLUMN membership.program.claim_days IS 'A purchase posted later than this many days after it happened is held for review.';
 COMMENT ON COLUMN membership.program.max_future IS 'How far ahead of the server''s clock a time given by a caller may lie.';

@@ -44,7 +44,7 @@ static int64
 expiry_of(const HandPosting *call, const MbrLoad *load, const MbrWork *work)
 {
     if (call->expires_at == MBR_NEVER)
-        return mbr_points_expire_at(load->config, work->day, work->posted_at);
+        return mbr_points_expire_at(load->config, NULL, work->day, work->posted_at);
     if (call->expires_at <= work->posted_at)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at lies in the past"),
@@ -63,7 +63,7 @@ post_by_hand(FunctionCallInfo fcinfo, MbrSession *session, const HandPosting *ca
                     .new_lots = 1};
     int64 hash = hash_of(call);
     int64 found_hash = hash;
-    int64 journal_no;
+    int64 journal_no, balance;
     MbrWork work;
 
     mbr_enter(session, false);
@@ -79,10 +79,11 @@ post_by_hand(FunctionCallInfo fcinfo, MbrSession *session, const HandPosting *ca
             elog(ERROR, "a source key has no journal row");
         return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
     }
-    mbr_adjust(&work, call->verb, call->points, work.posted_at, expiry_of(call, &load, &work), call->reason);
+    balance = mbr_adjust(&work, call->verb, call->points, work.posted_at, expiry_of(call, &load, &work),
+                         call->reason);
     mbr_raise_refusal(&work);
     mbr_apply(session, &load, &work);
-    return mbr_posting_row(fcinfo, journal_no, call->points, work.member.balance, false);
+    return mbr_posting_row(fcinfo, journal_no, call->points, balance, false);
 }
 
 static Datum

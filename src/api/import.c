@@ -167,13 +167,14 @@ post_lot(MbrSession *session, Row *row)
     if (row->duplicate)
         return;
     active_at = Min(work.occurred_at, work.posted_at);
-    expires_at = lot->expires_at == DT_NOBEGIN ? mbr_points_expire_at(load.config, work.day, active_at)
-                                               : lot->expires_at;
+    expires_at = lot->expires_at == DT_NOBEGIN
+                     ? mbr_points_expire_at(load.config, NULL, work.day, work.occurred_at)
+                     : lot->expires_at;
     if (expires_at < active_at)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("expires_at lies before earned_at"),
                  errdetail("Points cannot die before they were earned."), errhint("Check both times.")));
-    mbr_adjust(&work, MBR_VERB_OPENING, lot->points, active_at, expires_at, lot->reason);
+    (void)mbr_adjust(&work, MBR_VERB_OPENING, lot->points, active_at, expires_at, lot->reason);
     mbr_raise_refusal(&work);
     mbr_apply(session, &load, &work);
 }

@@ -50,17 +50,11 @@ points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT d
     return days == 0 ? posted_at : mbr_day_start(day + days + MBR_CANARY(PENDING_A_DAY_LATE), config->zone);
 }
 
-/* Valid through the day that many months on; never dead before they are active. */
 int64
-mbr_points_expire_at(const MbrConfig *config, DateADT day, int64 active_at)
+mbr_points_expire_at(const MbrConfig *config, const MbrExpiry *override, DateADT day, int64 active_at)
 {
-    int64 end;
-
-    if (config->valid_months == 0)
-        return MBR_NEVER;
-    end = mbr_day_start(mbr_add_months(day, config->valid_months) + !MBR_CANARY(EXPIRY_A_DAY_EARLY),
-                        config->zone);
-    return Max(end, active_at);
+    return mbr_expiry_end(override != NULL ? override : &config->expiry, day, active_at,
+                          config->min_life_days, config->zone);
 }
 
 void
@@ -71,7 +65,9 @@ mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *me
     *terms = mbr_merchant_terms(merchant, work->day);
     line->terms = terms;
     line->active_at = points_active_at(load->config, merchant, work->day, work->posted_at);
-    line->expires_at = mbr_points_expire_at(load->config, work->day, line->active_at);
+    /* points of a purchase dated ahead do not die before it happens */
+    line->expires_at =
+        mbr_points_expire_at(load->config, NULL, work->day, Max(line->active_at, work->occurred_at));
 }
 
 int64

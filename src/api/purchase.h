@@ -56,8 +56,9 @@ extern int64 mbr_purchase_hash(const MbrPurchaseArgs *args);
 extern void mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
                                  MbrPurchase *purchase, MbrScratch *scratch);
 
-/* When points earned on a day die: never before they are active. */
-extern int64 mbr_points_expire_at(const MbrConfig *config, DateADT day, int64 active_at);
+/* When points earned on a day die, by a policy or the programme's (NULL): never before they are active. */
+extern int64
+mbr_points_expire_at(const MbrConfig *config, const MbrExpiry *override, DateADT day, int64 active_at);
 
 extern const MbrMerchant *mbr_need_merchant(const MbrConfig *config, int merchant_id);
 /* Gives a line the terms of its merchant on the day of purchase, and the life of its points. */

@@ -35,6 +35,16 @@ check_table_version(int version)
                      "or install a newer library.")));
 }
 
+static MbrExpiry
+expiry_of(const char *text)
+{
+    MbrExpiry expiry;
+
+    if (!mbr_expiry_parse(text, &expiry))
+        elog(ERROR, "unknown expiry policy \"%s\" in a table", text);
+    return expiry;
+}
+
 static void
 read_program(MbrSession *session, MbrConfig *config)
 {
@@ -60,12 +70,13 @@ read_program(MbrSession *session, MbrConfig *config)
     config->phone_country = mbr_col_text(0, 5);
     config->base_rate = mbr_col_money(0, 6, MBR_RATE_DIGITS);
     config->rounding = mbr_rounding_of(mbr_col_text(0, 7));
-    config->valid_months = mbr_col_int4(0, 8, 0);
+    config->expiry = expiry_of(mbr_col_text(0, 8));
     config->pending_days = mbr_col_int4(0, 9, 0);
     config->claim_days = mbr_col_int4(0, 10, 0);
     config->max_future = mbr_col_int8(0, 11, 0);
     config->allow_debt = mbr_col_bool(0, 12);
     config->window_months = mbr_col_int4(0, 13, 0);
+    config->min_life_days = mbr_col_int4(0, 14, 0);
 }
 
 static void

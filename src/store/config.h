@@ -16,6 +16,7 @@
 
 #include "engine/work.h"
 #include "store/session.h"
+#include "util/expiry.h"
 
 #define MBR_TABLE_VERSION 1
 #define MBR_OLDEST_TABLE_VERSION 1
@@ -49,7 +50,8 @@ typedef struct MbrConfig {
     const char *phone_country; /* NULL = none */
     int64 base_rate;
     MbrRounding rounding;
-    int valid_months; /* 0 = points never expire */
+    MbrExpiry expiry;
+    int min_life_days;
     int pending_days;
     int claim_days;
     int64 max_future; /* microseconds */

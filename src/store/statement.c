@@ -13,8 +13,8 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     /* configuration */
     [MBR_PLAN_PROGRAM] = {
         "SELECT config_version, table_version, time_zone, currency_digits, phone_country, base_rate, "
-        "award_rounding, points_valid_months, pending_days, claim_days, (EXTRACT(epoch "
-        "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months FROM membership.program",
+        "award_rounding, expiry, pending_days, claim_days, (EXTRACT(epoch "
+        "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, min_life_days FROM membership.program",
         ""},
     [MBR_PLAN_TIERS] = {
         "SELECT tier_id, rank, multiplier, qualify_basis, validity_months, code FROM membership.tier "

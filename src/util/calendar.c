@@ -47,6 +47,17 @@ mbr_add_months(DateADT day, int months)
     return date2j(year, month, Min(mday, last)) - POSTGRES_EPOCH_JDATE;
 }
 
+DateADT
+mbr_period_end(DateADT day, int months, int later)
+{
+    int year, month, mday;
+
+    j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+    month += year * 12 - 1;
+    month += (later + 1) * months - month % months; /* the first one after it */
+    return date2j(month / 12, month % 12 + 1, 1) - 1 - POSTGRES_EPOCH_JDATE;
+}
+
 TimestampTz
 mbr_local_time(Timestamp local, pg_tz *zone)
 {

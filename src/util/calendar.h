@@ -19,5 +19,7 @@ extern TimestampTz mbr_day_start(DateADT day, pg_tz *zone);
 extern TimestampTz mbr_local_time(Timestamp local, pg_tz *zone);
 /* The same day some months later or earlier, clamped to the end of the month. */
 extern DateADT mbr_add_months(DateADT day, int months);
+/* The last day of the calendar month, quarter or year (1, 3 or 12 months), or of one so many later. */
+extern DateADT mbr_period_end(DateADT day, int months, int later);
 
 #endif

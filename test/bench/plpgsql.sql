@@ -59,7 +59,7 @@ BEGIN
     END IF;
     clock := clock_timestamp();
     SELECT a.balance, a.debt, a.next_journal_no, a.next_entry_no, a.next_expiry, m.status, m.tier_id,
-           p.time_zone, p.currency_digits, p.base_rate, p.award_rounding, p.points_valid_months, p.claim_days, p.max_future,
+           p.time_zone, p.currency_digits, p.base_rate, p.award_rounding, p.expiry, p.claim_days, p.max_future,
            t.posted, t.occurred, t.day, t.posted_day,
            CASE WHEN t.occurred >= m.tier_since THEN m.tier_id
                 ELSE (SELECT h.tier_id FROM bench.tier_history h WHERE h.member_id = p_member_id
@@ -134,7 +134,7 @@ BEGIN
         RAISE EXCEPTION 'the bench has no frozen members and no late claims';
     END IF;
     active := was.posted;
-    dies := ((was.day + make_interval(months => was.points_valid_months))::date + 1)::timestamp AT TIME ZONE was.time_zone;
+    dies := ((was.day + was.expiry::interval)::date + 1)::timestamp AT TIME ZONE was.time_zone;
     SELECT t.* INTO reached FROM bench.tier t
      WHERE t.qualify_basis <= was.spent + p_amount
        AND t.rank > (SELECT x.rank FROM bench.tier x WHERE x.tier_id = was.tier_id)

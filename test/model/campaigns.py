@@ -40,7 +40,7 @@ class Campaigns:
                    'exclusive': plan.chance(0.2), 'stack_group': self._group(rule),
                    'condition': self._condition(rule['scope']), 'valid_during': self._window(),
                    'channels': plan.pick((None, ['app', 'wechat'])), 'pending_days': plan.pick((None, 0, 2, 30)),
-                   'expiry': self._expiry(), 'funder_party_id': plan.pick((None, *PARTIES)),
+                   'expiry': plan.pick((None, plan.policy())), 'funder_party_id': plan.pick((None, *PARTIES)),
                    'merchant_ids': plan.pick((None, [1, 2, 3]))}
         changes = dict(plan.random.sample(sorted(changes.items(), key=lambda item: item[0]), plan.random.randint(1, 2)))
         rule.update(changes)
@@ -97,7 +97,7 @@ class Campaigns:
                   'stack_group': self._group(columns)}
         for chance, name, value in (
                 (0.1, 'exclusive', True), (0.4, 'priority', plan.random.randint(-1, 2)),
-                (0.25, 'expiry', self._expiry()), (0.25, 'pending_days', plan.pick((0, 1, 2, 30))),
+                (0.25, 'expiry', plan.policy()), (0.25, 'pending_days', plan.pick((0, 1, 2, 30))),
                 (0.5, 'funder_party_id', plan.pick(PARTIES)), (0.3, 'refund_mode', plan.pick(('reevaluate', 'none'))),
                 (0.1, 'effective_from', plan.now - timedelta(days=plan.random.randint(-3, 30)))):
             if plan.chance(chance):
@@ -118,9 +118,6 @@ class Campaigns:
             return None
         group, effect = self.plan.pick(GROUPS[columns['effect']]), columns['effect']
         return f'{group}_{columns["scope"]}' if effect in ('bonus_points', 'growth') else group
-
-    def _expiry(self):
-        return self.plan.pick((None, 'never', '1 days', '90 days', '1 months', '24 months'))
 
     def _window(self):
         """Local times, some without an end."""

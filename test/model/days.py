@@ -28,6 +28,14 @@ class Days:
         midnight = datetime(day.year, day.month, day.day, tzinfo=self.zone)
         return max(midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
 
+    def points_end(self, policy, min_life_days, day, active_at):
+        """When points of a day die by a policy: None = never, and never before they lived so many days."""
+        last = last_day(policy, day)
+        if last is None:
+            return None
+        least = self.start_of(self.day_of(active_at) + min_life_days * ONE_DAY)
+        return max(self.start_of(last + ONE_DAY), least, active_at)
+
     def valid_through(self, day, months):
         """First instant after the day that lies so many months later; None = no end."""
         return None if months is None else self.start_of(add_months(day, months) + ONE_DAY)
@@ -48,6 +56,22 @@ class Days:
 
     def _offset(self, instant):
         return instant.astimezone(self.zone).utcoffset()
+
+
+def last_day(policy, day):
+    """The last day on which points of a day are valid; None = they always are."""
+    if policy == 'never':
+        return None
+    if policy[4:5] == '-':
+        return date.fromisoformat(policy)
+    first, second, *later = policy.split()
+    if second == 'days':
+        return day + int(first) * ONE_DAY
+    if second == 'months':
+        return add_months(day, int(first))
+    length = {'month': 1, 'quarter': 3, 'year': 12}[first]
+    begins = date(day.year, (day.month - 1) // length * length + 1, 1)
+    return add_months(begins, length * (1 + int(later[1] if later else 0))) - ONE_DAY
 
 
 def add_months(day, months):

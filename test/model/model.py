@@ -86,7 +86,8 @@ class Configuration:
     phone_country: str | None
     base_rate: Fraction = Fraction(1)
     award_rounding: str = 'floor'
-    points_valid_months: int | None = 24
+    expiry: str = '24 months'
+    min_life_days: int = 0
     pending_days: int = 0
     claim_days: int = 30
     max_future: timedelta = timedelta(minutes=10)
@@ -411,8 +412,9 @@ class Programme:
                 for dead in [lot for lot in member.lots if lot.expires_at == moment]:
                     self._take(member, event, dead, dead.remaining)
 
-    def _programme_expiry(self, day):
-        return self.days.valid_through(day, self.config.points_valid_months)
+    def _points_end(self, day, alive_at, policy=None):
+        """When points of that day die, by their own policy or the programme's: alive until a moment at least."""
+        return self.days.points_end(policy or self.config.expiry, self.config.min_life_days, day, alive_at)
 
     # grants and adjustments
 
@@ -439,9 +441,10 @@ class Programme:
         event = self._post(member, verb, posted_at, posted_at, reason=reason)
         if points > 0:
             self._credit(member, event, points, posted_at,
-                         expires_at or self._programme_expiry(self.days.day_of(posted_at)))
+                         expires_at or self._points_end(self.days.day_of(posted_at), posted_at))
         else:
             self._debit(member, event, -points)
+        self._settle(member, posted_at)
         member.keys[verb, ref] = (event['journal_no'], payload)
         self.members[member_id] = member
         return event['journal_no'], event['points'], event['balance'], False
@@ -595,17 +598,8 @@ class Programme:
         active_at = event['posted_at']
         if pending:
             active_at = self.days.start_of(purchase['day'] + timedelta(days=pending))
-        policy = rule and rule.expiry
-        expires_at = self._policy_expiry(policy, purchase['day']) if policy else self._programme_expiry(purchase['day'])
-        return active_at, expires_at and max(expires_at, active_at)
-
-    def _policy_expiry(self, policy, day):
-        if policy == 'never':
-            return None
-        number, unit = policy.split()
-        if unit == 'months':
-            return self.days.valid_through(day, int(number))
-        return self.days.start_of(day + timedelta(days=int(number) + 1))
+        return active_at, self._points_end(purchase['day'], max(active_at, purchase['occurred_at']),
+                                           rule and rule.expiry)
 
     def _record_activity(self, member, day, *more):
         row = member.activity.setdefault(day, [0, Fraction(0), 0, 0])

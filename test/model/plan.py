@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from campaigns import BRANDS, CATEGORIES, Campaigns
-from days import Days, add_months
+from days import Days, add_months, last_day
 
 PLACES = [
     # zone, currency, its digits, calling code of plain numbers, where the clock starts
@@ -37,7 +37,7 @@ class Plan:
         self.refs = 0
         self.keyed = []            # operations that can come again
         self.moments = [self.now]
-        self.settings = {'points_valid_months': 24, 'pending_days': 0, 'tier_window_months': 12}
+        self.settings = {'expiry': '24 months', 'min_life_days': 0, 'pending_days': 0, 'tier_window_months': 12}
         self.coming = []           # (instant, label): something of that member is due then
         self.focus = None          # whom the next operation should touch
         self.campaigns = Campaigns(self)
@@ -113,13 +113,14 @@ class Plan:
 
     def _near_clock_change(self):
         """A change of the clocks, or a day whose purchases become active or die on the day of one."""
-        months, pending = self.settings['points_valid_months'] or 0, self.settings['pending_days']
-        change = self.days.next_clock_change(self.now + timedelta(days=self.pick((0, 31 * months, pending))))
+        today, pending = self.days.day_of(self.now), self.settings['pending_days']
+        lasts = max(last_day(self.settings['expiry'], today) or today, today) - today
+        change = self.days.next_clock_change(self.now + self.pick((timedelta(0), lasts, timedelta(days=pending))))
         if change is None:
             return self.now + timedelta(days=20)
         day = self.days.day_of(change)
         return self.pick((change, self.days.start_of(day - timedelta(days=pending)),
-                          self.days.start_of(add_months(day - timedelta(days=1), -months))))
+                          self.days.start_of(day - timedelta(days=1) - lasts)))
 
     def _expect(self, label, *days):
         """Notes the starts of days on which something of a member falls due."""
@@ -158,7 +159,9 @@ class Plan:
         name, value = self.pick((
             ('base_rate', self.pick((Decimal(1), Decimal('0.1'), Decimal('1.5'), self.rate(0, 9_999_999, 6)))),
             ('award_rounding', self.pick(('floor', 'half_up', 'ceiling'))),
-            ('points_valid_months', self.pick((None, 1, 1, 3, 6, 12, 24, 120))),
+            ('expiry', self.policy()),
+            ('expiry', self.policy()),
+            ('min_life_days', self.pick((0, 0, 0, 1, 10, 45))),
             ('pending_days', self.pick((0, 0, 1, 7, 40))),
             ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
             ('allow_debt', self.pick((True, True, False))),
@@ -166,6 +169,14 @@ class Plan:
             ('stacking', self.pick(('additive', 'multiply')))))
         self.settings[name] = value
         return {'do': 'program', 'name': name, 'value': value}
+
+    def policy(self):
+        later = self.pick(('', '', ' + 1', f' + {self.random.randint(2, 10)}'))
+        day = self.days.day_of(self.now) + timedelta(days=self.random.randint(-40, 200))
+        return self.pick((
+            'never', self.pick(('1 months', '3 months', '6 months', '24 months', '120 months')),
+            self.pick(('1 days', '7 days', '90 days', '365 days')), 'month end' + later, 'quarter end' + later,
+            'year end' + later, day.isoformat(), f'{self.random.randint(1, 12)} months'))
 
     def _configuration(self):
         draw = self.random.random()
@@ -292,7 +303,8 @@ class Plan:
         day = self.days.day_of(operation['occurred_at'] or self.now)
         settings = self.settings
         self._expect(operation['label'], day + timedelta(days=settings['pending_days']),
-                     add_months(day, settings['points_valid_months'] or 24) + timedelta(days=1),
+                     (last_day(settings['expiry'], day) or add_months(day, 24)) + timedelta(days=1),
+                     day + timedelta(days=settings['pending_days'] + settings['min_life_days']),
                      add_months(day, settings['tier_window_months']))
         self.keyed.append(operation)
         return operation

@@ -174,8 +174,8 @@ SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue
           'functions of an operator');
 SELECT is(usable('t_operator'), 'accrual_error S, contract ISU, mall ISU, member_balance S, member_lots S, member_statement S, member_tier_progress S, '
           'merchant ISU, merchant_unsettled S, party ISU, program S, tier ISU, tier_history S, wallet S', 'tables of an operator');
-SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate claim_days max_future name pending_days phone_country '
-          'points_valid_months tier_window_months', 'settings that an operator may change')
+SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate claim_days expiry max_future min_life_days name pending_days phone_country '
+          'tier_window_months', 'settings that an operator may change')
   FROM pg_attribute WHERE attrelid = 'membership.program'::regclass AND attnum > 0 AND has_column_privilege('t_operator', attrelid, attnum, 'UPDATE');
 SELECT is(callable('t_analyst'), 'balance_at statement verify', 'functions of an analyst');
 SELECT is(usable('t_analyst'), 'contract S, mall S, member_balance S, member_lots S, member_statement S, member_tier_progress S, merchant S, '

@@ -89,9 +89,9 @@ SELECT is(array_agg(day ORDER BY journal_no), '{2024-02-29,2024-05-31,2024-06-01
   FROM journal WHERE member_id = m('leo') AND verb = 'accrual';
 SELECT is(array_agg(ROW(day, points_earned)::text ORDER BY day), '{"(2024-02-29,100)","(2024-05-31,10)","(2024-06-01,20)"}', 'and of activity')
   FROM activity_day WHERE member_id = m('leo');
-UPDATE program SET points_valid_months = NULL;
+UPDATE program SET expiry = 'never';
 SELECT is(expires_at, NULL, 'points can be without end') FROM accrue_points(m('leo'), 1, 1, 'never', at => '2024-06-02 12:00+08');
-UPDATE program SET points_valid_months = 24;
+UPDATE program SET expiry = '24 months';
 
 -- arguments refused
 SELECT throws_ok(format('SELECT membership.accrue_points(public.m(''ann''), %s)', args), code, NULL, format('%s: %s', code, args))
@@ -283,11 +283,11 @@ SELECT is(ROW(status, available_at)::text, '(posted,"2024-07-01 04:00:00+00")', 
   FROM accrue_points(m('pia'), 1, 2, 'p5', at => '2024-07-01 12:00+08', lines => '[{"amount": 1}, {"merchant_id": 3, "amount": 1}]');
 SELECT is(ROW(status, available_at)::text, '(posted,"2024-07-07 16:00:00+00")', 'posted after the pending days, points are active at once')
   FROM accrue_points(m('pia'), 1, 2, 'p6', occurred_at => '2024-07-01 12:00+08', at => '2024-07-08 00:00+08');
-UPDATE program SET points_valid_months = 1, pending_days = 40;
+UPDATE program SET expiry = '1 months', pending_days = 40;
 SELECT is(ROW(available_at, expires_at)::text, '("2024-08-17 16:00:00+00","2024-08-17 16:00:00+00")',
           'points that would die on 9 August before they live on 18 August die as they live')  -- 9 July + 40 days = 18 August
   FROM accrue_points(m('pia'), 1, 2, 'p7', at => '2024-07-09 12:00+08');
-UPDATE program SET pending_days = 0, points_valid_months = 24;
+UPDATE program SET pending_days = 0, expiry = '24 months';
 UPDATE merchant SET pending_days = NULL;
 
 -- tiers: silver 1.2x from 5,000, gold 1.5x from 20,000, diamond 2x from 50,000 within 12 months

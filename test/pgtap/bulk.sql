@@ -160,7 +160,7 @@ SELECT enrol('frozen', '2023-06-01 10:00+08'), enrol('closed', '2023-06-01 10:00
 SELECT count(enrol('batch ' || i, '2023-06-01 10:00+08')) FROM generate_series(1, 12) i \gset
 SELECT set_member_status(m('frozen'), 'frozen', 'test'), set_member_status(m('closed'), 'closed', 'test') \gset
 -- points die after three months, so that many do on the way; two members begin in debt, two with points
-UPDATE program SET points_valid_months = 3, allow_debt = true;
+UPDATE program SET expiry = '3 months', allow_debt = true;
 SELECT count(adjust_points(m('batch ' || i), -700, 'test', 'debt', at => '2023-06-02 10:00+08')) FROM generate_series(1, 2) i \gset
 SELECT count(grant_points(m('batch ' || i), 300, 'test', 'gift', at => '2023-12-01 10:00+08')) FROM generate_series(3, 4) i \gset
 CREATE TEMPORARY TABLE generated AS SELECT purchases(600) AS purchases;
@@ -235,7 +235,7 @@ SELECT is(count(*), 10000::bigint, '10,000 are taken')
 
 -- ------------------------------------------------------------------ import_members
 
-UPDATE program SET points_valid_months = 24, phone_country = '86';
+UPDATE program SET expiry = '24 months', phone_country = '86';
 CREATE TEMPORARY TABLE members AS
 SELECT ARRAY[ROW('card', 'old 1', '2020-05-01 10:00+08', '1990-02-28', 'old system', NULL, '{"size": "L"}'),
              ROW('phone', '138 0013 8000', NULL, NULL, NULL, 'app', NULL),

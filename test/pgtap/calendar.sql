@@ -13,7 +13,7 @@ DECLARE
     lot  record;
     day  date;
 BEGIN
-    UPDATE program SET pending_days = pending, points_valid_months = months;
+    UPDATE program SET pending_days = pending, expiry = months || ' months';
     PERFORM accrue_points(m('cal'), 1, 1, bought_at::text, occurred_at => bought_at, at => bought_at);
     SELECT j.day INTO day FROM journal j WHERE j.member_id = m('cal') ORDER BY j.journal_no DESC LIMIT 1;
     SELECT * INTO lot FROM membership.lot l WHERE l.member_id = m('cal') ORDER BY l.lot_no DESC LIMIT 1;

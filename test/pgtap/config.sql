@@ -1,5 +1,5 @@
 -- Configuration: seen by the next call, kept from deletion and renumbering, and tables that a DBA has changed.
-\set tests 101
+\set tests 102
 \ir setup.psql
 
 -- a programme that came in place of another is not served from the cache of the one before
@@ -85,7 +85,7 @@ SELECT throws_ok(statement, code, NULL, format('%s: %s', code, statement))
     ('UPDATE membership.merchant SET pending_days = 367', '23514'), ('UPDATE membership.contract SET commission_rate = 1.01', '23514'), ('UPDATE membership.contract SET commission_rate = ''NaN''', '23514'),
     ('UPDATE membership.contract SET commission_rate = 0.0000001', '23514'), ('UPDATE membership.contract SET issue_price = -0.01', '23514'), ('UPDATE membership.contract SET collects = ''nobody''', '23514'),
     ('UPDATE membership.program SET base_rate = -1', '23514'), ('UPDATE membership.program SET base_rate = ''NaN''', '23514'), ('UPDATE membership.program SET base_rate = 0.0000001', '23514'),
-    ('UPDATE membership.program SET award_rounding = ''up''', '23514'), ('UPDATE membership.program SET points_valid_months = 0', '23514'), ('UPDATE membership.program SET pending_days = -1', '23514'),
+    ('UPDATE membership.program SET award_rounding = ''up''', '23514'), ('UPDATE membership.program SET min_life_days = -1', '23514'), ('UPDATE membership.program SET expiry = NULL', '23502'), ('UPDATE membership.program SET pending_days = -1', '23514'),
     ('UPDATE membership.program SET claim_days = NULL', '23502'), ('UPDATE membership.program SET max_future = ''-1 second''', '23514'), ('UPDATE membership.program SET max_future = ''2 days''', '23514'),
     ('UPDATE membership.program SET phone_country = ''+86''', '23514'), ('UPDATE membership.program SET tier_window_months = 0', '23514'), ('UPDATE membership.tier SET multiplier = ''NaN''', '23514'),
     ('UPDATE membership.tier SET multiplier = 1.00001', '23514'), ('UPDATE membership.tier SET qualify_basis = 0', '23514'), ('UPDATE membership.tier SET qualify_basis = ''NaN''', '23514'),

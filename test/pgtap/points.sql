@@ -39,9 +39,9 @@ SELECT throws_ok($$SELECT membership.accrue_points(m('max'), 1, 1, 'max 1')$$, '
 SELECT enrol('dee') \gset
 SELECT grant_points(m('dee'), 100, 'a', 'a', expires_at => '2030-01-01 00:00+08', at => '2024-01-10 12:00+08') \gset
 SELECT grant_points(m('dee'), 50, 'b', 'b', expires_at => '2029-01-01 00:00+08', at => '2024-01-10 12:00+08') \gset
-UPDATE program SET points_valid_months = NULL;
+UPDATE program SET expiry = 'never';
 SELECT grant_points(m('dee'), 20, 'c', 'c', at => '2024-01-10 12:00+08') \gset
-UPDATE program SET points_valid_months = 24;
+UPDATE program SET expiry = '24 months';
 SELECT grant_points(m('dee'), 10, 'd', 'd', expires_at => '2029-01-01 00:00+08', at => '2024-01-10 12:00+08') \gset
 SELECT is(array_agg(ROW(lot_no, remaining, expires_at)::text ORDER BY lot_no),
           '{"(1,100,\"2029-12-31 16:00:00+00\")","(2,50,\"2028-12-31 16:00:00+00\")","(3,20,)","(4,10,\"2028-12-31 16:00:00+00\")"}', 'four lots with ends of their own, or none')
@@ -132,13 +132,13 @@ SELECT is(array_agg(ROW(lot_no, e.points)::text ORDER BY entry_no), '{"(2,-40)",
 UPDATE merchant SET pending_days = NULL;
 
 -- payments and expiries in order of time: each lot lives for one day, 5 and 10 July
-UPDATE program SET pending_days = 30, points_valid_months = 1;
+UPDATE program SET pending_days = 30, expiry = '1 months';
 CREATE TEMP TABLE twin (name) AS VALUES ('touched'), ('untouched'), ('halfway');
 SELECT enrol(name) FROM twin \g /dev/null
 SELECT accrue_points(m(name), 1, 40, name || ' 1', at => '2024-06-05 12:00+08') FROM twin \g /dev/null
 SELECT accrue_points(m(name), 1, 40, name || ' 2', at => '2024-06-10 12:00+08') FROM twin \g /dev/null
 SELECT is(balance, 20::bigint, format('%s: two purchases of 40 points and debt of 60', name)) FROM twin, adjust_points(m(name), -60, 'x', 'a1', at => '2024-06-20 12:00+08');
-UPDATE program SET pending_days = 0, points_valid_months = 24;
+UPDATE program SET pending_days = 0, expiry = '24 months';
 SELECT is(array_agg(ROW(active_at, expires_at)::text ORDER BY lot_no), '{"(\"2024-07-04 16:00:00+00\",\"2024-07-05 16:00:00+00\")","(\"2024-07-09 16:00:00+00\",\"2024-07-10 16:00:00+00\")"}', 'lots of a day')
   FROM lot WHERE member_id = m('touched');
 SELECT is(points, 0::bigint, 'one member is touched between the two') FROM accrue_points(m('halfway'), 1, 0, 'halfway 3', at => '2024-07-05 12:00+08');
@@ -153,11 +153,11 @@ SELECT is(count(*), 0::bigint, 'and no lots') FROM member_lots WHERE member_id =
 SELECT is(balance_at(m('untouched'), '2024-07-15 12:00+08'), balance_at(m('touched'), '2024-07-15 12:00+08'), 'balance_at of a past moment does not hang on later touches');
 SELECT is(balance_at(m('untouched'), now()), 0::bigint, 'balance_at of now is the balance that member_balance reads');
 -- pending 40 days and valid for 1 month: dead when it would become active
-UPDATE program SET pending_days = 40, points_valid_months = 1;
+UPDATE program SET pending_days = 40, expiry = '1 months';
 SELECT enrol('born') \gset
 SELECT adjust_points(m('born'), -10, 'x', 'a1', at => '2024-06-01 12:00+08') \gset
 SELECT accrue_points(m('born'), 1, 10, 'born 1', at => '2024-06-01 12:00+08') \gset
-UPDATE program SET pending_days = 0, points_valid_months = 24;
+UPDATE program SET pending_days = 0, expiry = '24 months';
 SELECT is(balance, -10::bigint, 'a lot born expired pays no debt') FROM accrue_points(m('born'), 1, 0, 'born 2', at => '2024-08-01 12:00+08');
 SELECT is(array_agg(verb ORDER BY journal_no), '{enrolment,adjustment,accrual,expiry,accrual}', 'it expires') FROM journal WHERE member_id = m('born');
 

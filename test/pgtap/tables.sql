@@ -3,7 +3,7 @@
 \set tests 221
 \ir setup.psql
 SELECT open_mall() \gset
-UPDATE program SET points_valid_months = 12;
+UPDATE program SET expiry = '12 months';
 SELECT enrol('ann'), enrol('bob') \gset
 -- the mall pays and is paid
 SELECT accrue_points(m('bob'), 2, 100, 'before', at => '2024-01-02 12:00+08') \gset

@@ -3,7 +3,7 @@ CREATE EXTENSION pg_cron;
 CREATE EXTENSION membership;
 SELECT membership.create_program('Demo mall', 'Asia/Shanghai') \g /dev/null
 -- short, so that the demo shows points that expired
-UPDATE membership.program SET points_valid_months = 6;
+UPDATE membership.program SET expiry = '6 months';
 
 INSERT INTO membership.party (party_id, name, kind)
 VALUES (11, 'Blue Bird Coffee Ltd', 'merchant'),   (12, 'Lotus Noodles Ltd', 'merchant'), (13, 'Page One Books Ltd', 'merchant'),

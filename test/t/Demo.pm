@@ -20,7 +20,7 @@ CREATE ROLE demo_application LOGIN;
 CREATE ROLE demo_operator LOGIN;
 SELECT membership.create_program('Demo mall', 'Asia/Shanghai');
 SELECT membership.grant_access('demo_application', 'application'), membership.grant_access('demo_operator', 'operator');
-UPDATE membership.program SET allow_debt = true, points_valid_months = 12;
+UPDATE membership.program SET allow_debt = true, expiry = '12 months';
 INSERT INTO membership.party (party_id, name, kind) VALUES (2, 'Books Ltd', 'merchant'), (3, 'Tea Ltd', 'merchant');
 INSERT INTO membership.merchant (merchant_id, name, code, party_id, pending_days)
 VALUES (1, 'Books', 'B1', 2, NULL), (2, 'Tea', 'T1', 3, NULL), (3, 'Jewels', NULL, 1, 30);
