@@ -9,7 +9,7 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers 
 
 # The install script is put together from pieces, in this order.
 INSTALL_SQL = $(sort $(wildcard sql/install/*.sql))
-PROGRAM_TABLES = $(addprefix sql/program/, 10-config.sql 20-member.sql 30-ledger.sql)
+PROGRAM_TABLES = $(addprefix sql/program/, 10-config.sql 15-rule.sql 20-member.sql 30-ledger.sql)
 PROGRAM_ALWAYS = $(addprefix sql/program/, 40-view.sql 50-violation.sql 60-guard.sql)
 
 DATA_built = membership--$(EXTVERSION).sql

@@ -62,3 +62,13 @@ RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_review_accrual';
 COMMENT ON FUNCTION membership.review_accrual IS
 'Decides a purchase held for review: approve posts the award frozen at the purchase, reject posts nothing. Repeating a decision changes nothing. Operators. Errors: 22023 unknown decision, MB002 unknown member, MB005 no purchase under review has this number, MB102 closed member, MB201 decided otherwise before.';
+
+CREATE FUNCTION membership.attr_date(attributes jsonb, name text) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'membership_attr_date';
+COMMENT ON FUNCTION membership.attr_date IS
+'The date of an attribute: its text as YYYY-MM-DD, years 1 to 9999, whatever the session''s DateStyle; NULL for anything else. In conditions written without schema. Errors: none.';
+
+CREATE FUNCTION membership.try_condition(condition text, context jsonb DEFAULT '{}') RETURNS boolean
+LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_try_condition';
+COMMENT ON FUNCTION membership.try_condition IS
+'Compiles a condition as saving a rule would and evaluates it over made-up values: true, false or NULL. context: values by name of column, {"order_basis": 900, "tags": ["mother"]}; those left out are NULL, attributes {}. No column is worked out from another. Operators. Errors: MB302 refused condition, 22004, 22023 unknown column or unfit value, MB001 no programme; an error of the condition on the values, such as 22012, as it is.';

@@ -92,6 +92,8 @@ BEGIN
         EXECUTE format('ALTER %s membership.%I OWNER TO %s', object.class, object.relname, to_owner);
     END LOOP;
     EXECUTE format('GRANT USAGE ON SCHEMA membership TO %s', to_owner);
+    -- the engine evaluates conditions as the owner
+    EXECUTE format('GRANT EXECUTE ON FUNCTION membership.attr_date(jsonb, text) TO %s', to_owner);
 END
 $$;
 COMMENT ON FUNCTION membership._hand_over IS 'Gives the relations of the schema that belong to one role to another.';

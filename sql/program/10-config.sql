@@ -20,6 +20,7 @@ CREATE TABLE membership.program (
     max_future         interval NOT NULL DEFAULT '10 minutes',
     allow_debt         boolean  NOT NULL DEFAULT false,
     tier_window_months integer  NOT NULL DEFAULT 12,
+    stacking           text     NOT NULL DEFAULT 'additive',
     table_version      integer  NOT NULL,
     config_version     bigint   NOT NULL DEFAULT nextval('membership.config_version_seq'),
     CONSTRAINT program_pkey PRIMARY KEY (program_id),
@@ -40,7 +41,8 @@ CREATE TABLE membership.program (
     CONSTRAINT program_pending_days_range CHECK (pending_days BETWEEN 0 AND 366),
     CONSTRAINT program_claim_days_range CHECK (claim_days BETWEEN 0 AND 3660),
     CONSTRAINT program_max_future_range CHECK (max_future BETWEEN '0' AND '1 day'),
-    CONSTRAINT program_tier_window_months_range CHECK (tier_window_months BETWEEN 1 AND 120)
+    CONSTRAINT program_tier_window_months_range CHECK (tier_window_months BETWEEN 1 AND 120),
+    CONSTRAINT program_stacking_known CHECK (stacking IN ('additive', 'multiply'))
 );
 COMMENT ON TABLE membership.program IS 'The programme: one row with its settings (项目设置). time_zone, currency and currency_digits are fixed for life.';
 COMMENT ON COLUMN membership.program.time_zone IS 'Zone name of pg_timezone_names; days, months and birthdays are those of this zone.';
@@ -56,6 +58,7 @@ COMMENT ON COLUMN membership.program.claim_days IS 'A purchase posted later than
 COMMENT ON COLUMN membership.program.max_future IS 'How far ahead of the server''s clock a time given by a caller may lie.';
 COMMENT ON COLUMN membership.program.allow_debt IS 'Whether a negative adjustment may take a member below zero.';
 COMMENT ON COLUMN membership.program.tier_window_months IS 'Length of the rolling window of basis spend that tiers qualify by, months.';
+COMMENT ON COLUMN membership.program.stacking IS 'How multipliers of different groups add up: additive 1 + sum (m - 1), or multiply.';
 COMMENT ON COLUMN membership.program.table_version IS 'Version of these tables; the library serves its own and the one before.';
 COMMENT ON COLUMN membership.program.config_version IS 'Changes with every change of configuration; backends reload their cache when it differs.';
 

@@ -86,6 +86,8 @@ CREATE TABLE membership.journal (
     tier_after         integer,
     tier_changed       boolean,
     lines              jsonb,
+    rules              jsonb,
+    growth             bigint,
     CONSTRAINT journal_pkey PRIMARY KEY (member_id, journal_no)
 );
 COMMENT ON TABLE membership.journal IS 'One row per business event of a member, append-only, without personal data: amounts and the rates, tier and rounding they were judged by.';
@@ -104,6 +106,8 @@ COMMENT ON COLUMN membership.journal.points_wanted IS 'The award before review o
 COMMENT ON COLUMN membership.journal.base_points IS 'Part of points_wanted that the base rate alone gives.';
 COMMENT ON COLUMN membership.journal.tier_id IS 'Tier the purchase was judged by.';
 COMMENT ON COLUMN membership.journal.tier_after IS 'Tier of the member after the event.';
+COMMENT ON COLUMN membership.journal.rules IS 'Earning rules that matched or failed: {"stacking", "rules": [{rule_id, version, code, outcome, effect, value, points or growth, lines}]}, with rule_version all that the award was computed by; NULL = none.';
+COMMENT ON COLUMN membership.journal.growth IS 'Growth value gained by this event; NULL = none.';
 COMMENT ON COLUMN membership.journal.lines IS 'Lines of the order with the points of each; NULL = one line, the whole order.';
 
 CREATE TABLE membership.journal_context (
@@ -155,10 +159,12 @@ CREATE TABLE membership.activity_day (
     purchases     integer NOT NULL DEFAULT 0,
     basis         numeric(18, @digits@) NOT NULL DEFAULT 0,
     points_earned bigint  NOT NULL DEFAULT 0,
+    growth        bigint  NOT NULL DEFAULT 0,
     CONSTRAINT activity_day_pkey PRIMARY KEY (member_id, day)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
 COMMENT ON TABLE membership.activity_day IS 'What a member did on one programme day, by the day of purchase: tiers and reports read it.';
 COMMENT ON COLUMN membership.activity_day.points_earned IS 'Points awarded for the purchases of this day.';
+COMMENT ON COLUMN membership.activity_day.growth IS 'Growth value (成长值) gained by the purchases of this day.';
 
 CREATE TABLE membership.merchant_split (
     member_id      bigint  NOT NULL,
@@ -188,3 +194,14 @@ CREATE TABLE membership.accrual_error (
 COMMENT ON TABLE membership.accrual_error IS 'Purchases that an accrue_trigger with on_error=log could not post; retry_accrual_errors() tries them again and removes those it posts.';
 COMMENT ON COLUMN membership.accrual_error.source IS 'Table whose trigger met the error.';
 COMMENT ON COLUMN membership.accrual_error.purchase IS 'The arguments of accrue_points, as JSON.';
+
+CREATE TABLE membership.rule_failure (
+    member_id  bigint  NOT NULL,
+    journal_no bigint  NOT NULL,
+    rule_id    integer NOT NULL,
+    version    integer NOT NULL,
+    sqlstate   text    NOT NULL,
+    message    text    NOT NULL,
+    CONSTRAINT rule_failure_pkey PRIMARY KEY (member_id, journal_no, rule_id)
+);
+COMMENT ON TABLE membership.rule_failure IS 'A rule whose condition failed on the data of a purchase, which was posted without it.';

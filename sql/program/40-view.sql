@@ -94,3 +94,29 @@ SELECT s.merchant_id, m.name AS merchant, s.kind, s.payer_party_id, s.payee_part
   JOIN membership.merchant m USING (merchant_id)
  GROUP BY s.merchant_id, m.name, s.kind, s.payer_party_id, s.payee_party_id;
 COMMENT ON VIEW membership.merchant_unsettled IS 'What is owed per merchant, kind, payer and payee and has not been settled: currency, and points issued.';
+
+-- Every rule met by a posted or approved purchase, with what it gave.
+CREATE OR REPLACE VIEW membership.rule_effect AS
+SELECT r.rule_id, r.code, r.name, r.status, count(u.journal_no) AS purchases, count(DISTINCT u.member_id) AS members,
+       coalesce(sum(u.points), 0)::bigint AS points, coalesce(sum(u.growth), 0)::bigint AS growth,
+       min(u.day) AS first_day, max(u.day) AS last_day
+  FROM membership.earn_rule r
+  LEFT JOIN (SELECT j.member_id, j.journal_no, j.day, o.rule_id, o.points, o.growth
+               FROM membership.journal j
+              CROSS JOIN LATERAL jsonb_to_recordset(j.rules -> 'rules')
+                    o (rule_id integer, outcome text, points bigint, growth bigint)
+              WHERE j.rules IS NOT NULL AND o.outcome = 'applied'
+                AND (j.status IN ('posted', 'pending')
+                     OR EXISTS (SELECT FROM membership.journal a
+                                 WHERE a.member_id = j.member_id AND a.refers_to = j.journal_no
+                                   AND a.verb = 'review' AND a.reason_code = 'approved'))) u USING (rule_id)
+ GROUP BY r.rule_id;
+COMMENT ON VIEW membership.rule_effect IS 'What each earning rule has given: purchases, members, points and growth value, over all of its versions.';
+
+CREATE OR REPLACE VIEW membership.rule_error AS
+SELECT f.rule_id, r.code, f.version, f.sqlstate, f.message, count(*) AS failures, max(j.posted_at) AS last_at
+  FROM membership.rule_failure f
+  JOIN membership.earn_rule r USING (rule_id)
+  JOIN membership.journal j USING (member_id, journal_no)
+ GROUP BY f.rule_id, r.code, f.version, f.sqlstate, f.message;
+COMMENT ON VIEW membership.rule_error IS 'How often the condition of a rule failed on the data of a purchase, by version and error, and when last.';

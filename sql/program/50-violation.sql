@@ -144,6 +144,25 @@ SELECT j.member_id, 'line_points_are_points_wanted', format('journal %s: %s', j.
                        FROM jsonb_array_elements(j.lines) x) l
  WHERE j.verb = 'accrual' AND j.lines IS NOT NULL
    AND (l.points, l.amount, l.basis) IS DISTINCT FROM (j.points_wanted, j.amount, j.basis)
+UNION ALL
+SELECT j.member_id, 'rules_explain_the_award',
+       format('journal %s: at most %s points, growth %s, by known versions', j.journal_no, j.points_wanted, coalesce(j.growth, 0)),
+       format('%s points, growth %s, %s unknown versions', o.points, o.growth, o.unknown)
+  FROM membership.journal j
+ CROSS JOIN LATERAL (SELECT coalesce(sum(x.points), 0) AS points, coalesce(sum(x.growth), 0) AS growth,
+                            count(*) FILTER (WHERE v.rule_id IS NULL) AS unknown
+                       FROM jsonb_to_recordset(j.rules -> 'rules')
+                            x (rule_id integer, version integer, outcome text, points bigint, growth bigint)
+                       LEFT JOIN membership.rule_version v ON v.rule_id = x.rule_id AND v.version = x.version
+                      WHERE x.outcome = 'applied') o
+ WHERE j.rules IS NOT NULL
+   AND (o.points > j.points_wanted OR o.unknown > 0
+        OR (j.status IN ('posted', 'pending') AND o.growth <> coalesce(j.growth, 0)))
+UNION ALL
+SELECT f.member_id, 'rule_failure_has_its_purchase', format('journal %s: an accrual', f.journal_no), coalesce(j.verb, 'no journal row')
+  FROM membership.rule_failure f
+  LEFT JOIN membership.journal j ON j.member_id = f.member_id AND j.journal_no = f.journal_no
+ WHERE j.verb IS DISTINCT FROM 'accrual'
 
 -- keys and the rows they stand for
 UNION ALL
@@ -169,16 +188,17 @@ SELECT k.member_id, 'source_key_has_its_journal_row', format('%s %s: journal %s'
 -- purchases against activity and splits
 UNION ALL
 SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
-       format('%s: %s purchases, basis %s, %s points', coalesce(a.day, j.day), coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0)),
-       format('%s: %s purchases, basis %s, %s points', coalesce(a.day, j.day), coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
+       format('%s: %s purchases, basis %s, %s points, growth %s', coalesce(a.day, j.day), coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0), coalesce(j.growth, 0)),
+       format('%s: %s purchases, basis %s, %s points, growth %s', coalesce(a.day, j.day), coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0), coalesce(a.growth, 0))
   FROM membership.activity_day a
   FULL JOIN (SELECT p.member_id, p.day, count(*) FILTER (WHERE p.verb = 'accrual') AS purchases,
-                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END) AS points
+                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END) AS points,
+                    coalesce(sum(p.growth), 0) AS growth
                FROM membership.journal p
               WHERE p.verb IN ('accrual', 'review')
               GROUP BY p.member_id, p.day) j ON a.member_id = j.member_id AND a.day = j.day
- WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0))
-       IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0))
+ WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0), coalesce(a.growth, 0))
+       IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0), coalesce(j.growth, 0))
 UNION ALL
 SELECT j.member_id, 'splits_balance_to_the_purchase',
        format('journal %s: net %s', j.journal_no, j.amount),

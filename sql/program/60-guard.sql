@@ -51,3 +51,16 @@ CREATE OR REPLACE TRIGGER tier_changed BEFORE INSERT OR UPDATE ON membership.tie
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER access_grant_changed BEFORE INSERT OR UPDATE OR DELETE ON membership.access_grant
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+
+CREATE OR REPLACE TRIGGER earn_rule_keep BEFORE UPDATE OR DELETE ON membership.earn_rule
+    FOR EACH ROW EXECUTE FUNCTION membership._guard_config('rule_id', 'code');
+CREATE OR REPLACE TRIGGER earn_rule_no_truncate BEFORE TRUNCATE ON membership.earn_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
+CREATE OR REPLACE TRIGGER earn_rule_changed BEFORE INSERT OR UPDATE ON membership.earn_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER earn_rule_check BEFORE INSERT OR UPDATE ON membership.earn_rule
+    FOR EACH ROW EXECUTE FUNCTION membership._check_rule();
+CREATE OR REPLACE TRIGGER earn_rule_recorded AFTER INSERT OR UPDATE ON membership.earn_rule
+    FOR EACH ROW EXECUTE FUNCTION membership._record_rule();
+CREATE OR REPLACE TRIGGER rule_version_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.rule_version
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_append_only();

@@ -6,6 +6,7 @@
 
 #include "api/accrue.h"
 #include "api/args.h"
+#include "api/match.h"
 #include "engine/accrue.h"
 #include "engine/canary.h"
 #include "engine/ledger.h"
@@ -47,10 +48,12 @@ mbr_accrue_first_result(MbrSession *session, const MbrConfig *config, const MbrP
 }
 
 void
-mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args, int64 journal_no)
+mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args, const MbrPurchase *purchase,
+                         int64 journal_no)
 {
     MbrArgs row = MBR_NO_ARGS;
 
+    mbr_record_failures(session, args->member_id, journal_no, purchase);
     if (args->attributes == NULL)
         return;
     mbr_arg_int8(&row, args->member_id);
@@ -72,14 +75,20 @@ mbr_accrue_load(const MbrPurchaseArgs *args)
 }
 
 void
-mbr_accrue_decide(const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work, MbrPurchase *purchase)
+mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
+                  MbrPurchase *purchase, bool explain)
 {
     MbrScratch scratch;
+    int n;
 
-    mbr_purchase_prepare(args, load, work, purchase, &scratch);
+    mbr_purchase_prepare(args, load, work, purchase);
+    mbr_match_rules(session, args, load, work, purchase, explain);
+    n = purchase->nlines + purchase->nuses + 1;
+    scratch =
+        (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
     mbr_accrue(work, purchase, &scratch);
     mbr_raise_refusal(work);
-    mbr_freeze_lines(purchase, load->config->digits);
+    mbr_freeze(purchase, load->config->digits);
 }
 
 void
@@ -110,9 +119,9 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
     }
     if (!mbr_claim_receipt_refs(session, args->refs, args->nrefs, args->merchant_id, args->order_ref))
         mbr_accrue_raise_other_member(args->order_ref); /* this member's own would have been found above */
-    mbr_accrue_decide(args, &load, &work, &result->purchase);
+    mbr_accrue_decide(session, args, &load, &work, &result->purchase, false);
     mbr_apply(session, &load, &work);
-    mbr_accrue_write_context(session, args, journal_no);
+    mbr_accrue_write_context(session, args, &result->purchase, journal_no);
     result->journal_no = journal_no;
     result->balance = result->purchase.balance;
     result->duplicate = false;
@@ -133,7 +142,7 @@ preview(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, co
         return;
     }
     mbr_settle(&work);
-    mbr_accrue_decide(args, &load, &work, &result->purchase);
+    mbr_accrue_decide(session, args, &load, &work, &result->purchase, true);
     result->journal_no = 0;
     result->balance = result->purchase.balance;
     result->duplicate = false;

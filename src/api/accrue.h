@@ -19,11 +19,12 @@ extern void mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, Mbr
  */
 extern void mbr_accrue_first_result(MbrSession *session, const MbrConfig *config, const MbrPurchaseArgs *args,
                                     int64 hash, const MbrReceipt *receipt, bool by_ref, MbrAccrual *result);
-/* Decides a loaded and settled purchase; raises refusals. */
-extern void
-mbr_accrue_decide(const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work, MbrPurchase *purchase);
-/* Keeps the attributes, if any. */
-extern void mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args, int64 journal_no);
+/* Decides a loaded and settled purchase; raises refusals. To explain is to tell of every rule in force. */
+extern void mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
+                              MbrPurchase *purchase, bool explain);
+/* Keeps the attributes, if any, and which rules failed. */
+extern void mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args,
+                                     const MbrPurchase *purchase, int64 journal_no);
 extern void mbr_accrue_raise_other_member(const char *order_ref);
 
 /* What the posting of a purchase asks of the load. */

@@ -318,7 +318,7 @@ decide_row(void *argument)
     remember_work(batch, row->work);
     mbr_settle(row->work);
     row->result.journal_no = row->work->member.next_journal_no;
-    mbr_accrue_decide(&row->args, &load, row->work, &row->result.purchase);
+    mbr_accrue_decide(batch->session, &row->args, &load, row->work, &row->result.purchase, false);
     row->result.balance = row->result.purchase.balance;
     row->decided = true;
     claim(batch, row);
@@ -393,7 +393,7 @@ write_rows(void *argument)
         if (!mbr_claim_receipt_refs(batch->session, row->args.refs, row->args.nrefs, row->args.merchant_id,
                                     row->args.order_ref))
             mbr_accrue_raise_other_member(row->args.order_ref);
-        mbr_accrue_write_context(batch->session, &row->args, row->result.journal_no);
+        mbr_accrue_write_context(batch->session, &row->args, &row->result.purchase, row->result.journal_no);
     }
     for (int i = 0; i < batch->nworks; i++)
         if (batch->works[i].decided)

@@ -9,6 +9,7 @@
 #include "utils/datum.h"
 #include "utils/rel.h"
 
+#include "api/guard.h"
 #include "store/plan.h"
 #include "util/error.h"
 
@@ -18,15 +19,20 @@ PG_FUNCTION_INFO_V1(membership_config_version);
 PG_FUNCTION_INFO_V1(membership_config_changed);
 
 /* A trigger function can be attached to any table by whoever may execute it: nothing is taken for granted. */
-static TriggerData *
-need_trigger(FunctionCallInfo fcinfo, bool row, bool update_only)
+TriggerData *
+mbr_need_trigger(FunctionCallInfo fcinfo, MbrFiring firing)
 {
     TriggerData *trigger = (TriggerData *)fcinfo->context;
+    TriggerEvent event;
 
-    if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-        (row ? !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) : TRIGGER_FIRED_FOR_ROW(trigger->tg_event)) ||
-        (row && TRIGGER_FIRED_BY_INSERT(trigger->tg_event)) ||
-        (update_only && !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        event = 0;
+    else
+        event = trigger->tg_event;
+    if (!CALLED_AS_TRIGGER(fcinfo) || !!TRIGGER_FIRED_BEFORE(event) != firing.before ||
+        !!TRIGGER_FIRED_FOR_ROW(event) != firing.row || (TRIGGER_FIRED_BY_INSERT(event) && !firing.inserts) ||
+        (TRIGGER_FIRED_BY_UPDATE(event) && !firing.updates) ||
+        (!TRIGGER_FIRED_BY_INSERT(event) && !TRIGGER_FIRED_BY_UPDATE(event) && !firing.removes))
         ereport(ERROR,
                 (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                  errmsg("this function is a trigger of the programme's tables"),
@@ -35,8 +41,8 @@ need_trigger(FunctionCallInfo fcinfo, bool row, bool update_only)
 }
 
 /* The number of a column; it must have that type, if one is given. */
-static int
-need_column(TriggerData *trigger, const char *column, Oid type)
+int
+mbr_need_column(TriggerData *trigger, const char *column, Oid type)
 {
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
     int attno = SPI_fnumber(desc, column);
@@ -53,7 +59,8 @@ need_column(TriggerData *trigger, const char *column, Oid type)
 Datum
 membership_guard_append_only(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger = need_trigger(fcinfo, false, false);
+    TriggerData *trigger =
+        mbr_need_trigger(fcinfo, (MbrFiring){.before = true, .updates = true, .removes = true});
 
     ereport(ERROR, (errcode(MBR_ERR_APPEND_ONLY),
                     errmsg("table \"%s\" is append-only", RelationGetRelationName(trigger->tg_relation)),
@@ -66,7 +73,7 @@ static bool
 unchanged(TriggerData *trigger, const char *column)
 {
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-    int attno = need_column(trigger, column, InvalidOid);
+    int attno = mbr_need_column(trigger, column, InvalidOid);
     bool old_null, new_null;
     Datum old_value, new_value;
     Form_pg_attribute attribute;
@@ -84,7 +91,8 @@ membership_guard_config(PG_FUNCTION_ARGS)
 {
     bool truncates =
         CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BY_TRUNCATE(((TriggerData *)fcinfo->context)->tg_event);
-    TriggerData *trigger = need_trigger(fcinfo, !truncates, false);
+    TriggerData *trigger = mbr_need_trigger(
+        fcinfo, (MbrFiring){.before = true, .row = !truncates, .updates = true, .removes = true});
     const char *table = RelationGetRelationName(trigger->tg_relation);
 
     if (truncates || TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
@@ -105,9 +113,10 @@ membership_guard_config(PG_FUNCTION_ARGS)
 Datum
 membership_config_version(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger = need_trigger(fcinfo, true, true);
+    TriggerData *trigger =
+        mbr_need_trigger(fcinfo, (MbrFiring){.before = true, .row = true, .updates = true});
     TupleDesc desc = RelationGetDescr(trigger->tg_relation);
-    int attno = need_column(trigger, "config_version", INT8OID);
+    int attno = mbr_need_column(trigger, "config_version", INT8OID);
     MbrArgs args = MBR_NO_ARGS;
     MbrSession session;
     bool isnull = false;
@@ -127,7 +136,8 @@ membership_config_changed(PG_FUNCTION_ARGS)
     MbrArgs args = MBR_NO_ARGS;
     MbrSession session;
 
-    (void)need_trigger(fcinfo, false, false);
+    (void)mbr_need_trigger(fcinfo,
+                           (MbrFiring){.before = true, .inserts = true, .updates = true, .removes = true});
     mbr_enter(&session, false);
     (void)mbr_plan_run(&session, MBR_PLAN_TOUCH_PROGRAM, &args);
     mbr_leave(&session);

@@ -213,7 +213,6 @@ post_purchase(MbrSession *session, Row *row)
     const MbrPurchaseArgs *args = &import->args;
     MbrLoad load = mbr_accrue_load(args);
     MbrPurchase purchase;
-    MbrScratch scratch;
     MbrReceipt taken;
     MbrWork work;
     MbrPayload payload;
@@ -237,7 +236,7 @@ post_purchase(MbrSession *session, Row *row)
         row->journal_no = taken.journal_no;
         return;
     }
-    mbr_purchase_prepare(args, &load, &work, &purchase, &scratch);
+    mbr_purchase_prepare(args, &load, &work, &purchase);
     purchase.points_wanted = import->points;
     mbr_import(&work, &purchase);
     mbr_raise_refusal(&work);

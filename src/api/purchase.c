@@ -41,15 +41,6 @@ need_open_merchant(const MbrConfig *config, int merchant_id, DateADT day)
     return merchant;
 }
 
-/* When points of a purchase on a day become active: at once, or at the start of a later day. */
-static int64
-points_active_at(const MbrConfig *config, const MbrMerchant *merchant, DateADT day, int64 posted_at)
-{
-    int days = merchant->pending_days >= 0 ? merchant->pending_days : config->pending_days;
-
-    return days == 0 ? posted_at : mbr_day_start(day + days + MBR_CANARY(PENDING_A_DAY_LATE), config->zone);
-}
-
 int64
 mbr_points_expire_at(const MbrConfig *config, const MbrExpiry *override, DateADT day, int64 active_at)
 {
@@ -57,17 +48,33 @@ mbr_points_expire_at(const MbrConfig *config, const MbrExpiry *override, DateADT
                           config->min_life_days, config->zone);
 }
 
+/* Active at once, or from the start of a later day; not dead before a purchase dated ahead happens. */
+MbrLife
+mbr_points_life(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant, int pending_days,
+                const MbrExpiry *expiry)
+{
+    const MbrConfig *config = load->config;
+    MbrLife life = {.active_at = work->posted_at};
+    int days = pending_days;
+
+    if (days < 0)
+        days = merchant->pending_days >= 0 ? merchant->pending_days : config->pending_days;
+    if (days > 0)
+        life.active_at = mbr_day_start(work->day + days + MBR_CANARY(PENDING_A_DAY_LATE), config->zone);
+    life.expires_at = mbr_points_expire_at(config, expiry, work->day, Max(life.active_at, work->occurred_at));
+    return life;
+}
+
 void
 mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant, MbrLine *line)
 {
+    MbrLife life = mbr_points_life(load, work, merchant, -1, NULL);
     MbrTerms *terms = palloc(sizeof(MbrTerms));
 
     *terms = mbr_merchant_terms(merchant, work->day);
     line->terms = terms;
-    line->active_at = points_active_at(load->config, merchant, work->day, work->posted_at);
-    /* points of a purchase dated ahead do not die before it happens */
-    line->expires_at =
-        mbr_points_expire_at(load->config, NULL, work->day, Max(line->active_at, work->occurred_at));
+    line->active_at = life.active_at;
+    line->expires_at = life.expires_at;
 }
 
 int64
@@ -164,7 +171,7 @@ check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config, int64 amount
 
 void
 mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
-                     MbrPurchase *purchase, MbrScratch *scratch)
+                     MbrPurchase *purchase)
 {
     const MbrConfig *config = load->config;
     int nlines = Max(args->nlines, 1);
@@ -182,7 +189,8 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
                               .nlines = nlines,
                               .explicit_lines = args->nlines > 0,
                               .window_basis = load->window_basis,
-                              .in_window = load->in_window};
+                              .in_window = load->in_window,
+                              .stacking = config->stacking};
     if (purchase->tier == NULL)
         elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);
     purchase->late = mbr_day_of(work->posted_at, config->zone) - work->day >
@@ -195,9 +203,7 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
         mbr_line_prepare(load, work, merchant, &purchase->lines[0]);
     }
     check_tenders(args, config, purchase->amount);
-    scratch->weights = palloc(sizeof(MbrWide) * nlines);
-    scratch->remainders = palloc(sizeof(MbrWide) * nlines);
-    scratch->parts = palloc(sizeof(int64_t) * nlines);
+    mbr_sum_basis(purchase);
 }
 
 /* ------------------------------------------------------------------ JSON */

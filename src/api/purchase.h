@@ -52,13 +52,23 @@ extern void mbr_purchase_read_common(FunctionCallInfo fcinfo, MbrPurchaseArgs *a
 /* The hash that tells a repeated call from another purchase with the same receipt. */
 extern int64 mbr_purchase_hash(const MbrPurchaseArgs *args);
 
-/* Fills purchase and scratch from arguments, configuration and the loaded member. */
+/* Fills purchase from arguments, configuration and the loaded member; its basis, too. */
 extern void mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
-                                 MbrPurchase *purchase, MbrScratch *scratch);
+                                 MbrPurchase *purchase);
 
 /* When points earned on a day die, by a policy or the programme's (NULL): never before they are active. */
 extern int64
 mbr_points_expire_at(const MbrConfig *config, const MbrExpiry *override, DateADT day, int64 active_at);
+
+typedef struct MbrLife {
+    int64 active_at;
+    int64 expires_at;
+} MbrLife;
+
+/* The life of points bought at a merchant; pending_days -1 and expiry NULL = as merchant and programme say.
+ */
+extern MbrLife mbr_points_life(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant,
+                               int pending_days, const MbrExpiry *expiry);
 
 extern const MbrMerchant *mbr_need_merchant(const MbrConfig *config, int merchant_id);
 /* Gives a line the terms of its merchant on the day of purchase, and the life of its points. */

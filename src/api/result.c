@@ -39,6 +39,8 @@ explanation(const MbrConfig *config, const MbrPurchase *purchase)
                      mbr_rate_text(purchase->tier->multiplier, MBR_MULTIPLIER_DIGITS));
     if (purchase->frozen_lines != NULL)
         appendStringInfo(&json, ",\"lines\":%s", purchase->frozen_lines);
+    if (purchase->frozen_rules != NULL) /* the members of the frozen object: stacking and rules */
+        appendStringInfo(&json, ",%.*s", (int)strlen(purchase->frozen_rules) - 2, purchase->frozen_rules + 1);
     appendStringInfoChar(&json, '}');
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
 }

@@ -13,10 +13,18 @@
 #include "store/claim.h"
 #include "store/journal.h"
 #include "store/plan.h"
+#include "store/verb.h"
 #include "util/error.h"
 #include "util/payload.h"
 
 PG_FUNCTION_INFO_V1(membership_review_accrual);
+
+/* A rule's part of the award, and what it said of the life of its points. */
+typedef struct FrozenRule {
+    MbrRule rule; /* as far as splits and lots ask */
+    MbrExpiry *expiry;
+    int pending_days;
+} FrozenRule;
 
 typedef struct Review {
     int64 member_id;
@@ -49,6 +57,89 @@ read_lines(MbrSession *session, const Review *review, int digits, MbrPurchase *p
                                        .basis = mbr_col_money(i, 4, digits),
                                        .points = mbr_col_int8(i, 5, 0)};
         (*merchants)[i] = mbr_col_int4(i, 2, 0);
+    }
+}
+
+static void
+read_rule(uint64 row, FrozenRule *frozen)
+{
+    char *expiry = mbr_col_text(row, 9);
+
+    *frozen = (FrozenRule){.rule = {.rule_id = mbr_col_int4(row, 1, 0),
+                                    .version = mbr_col_int4(row, 2, 0),
+                                    .code = mbr_col_text(row, 3),
+                                    .effect = mbr_effect_of(mbr_col_text(row, 4)),
+                                    .funder_party = mbr_col_int4(row, 8, 0)},
+                           .pending_days = mbr_col_int4(row, 10, -1)};
+    if (expiry == NULL)
+        return;
+    frozen->expiry = palloc(sizeof(MbrExpiry));
+    if (!mbr_expiry_parse(expiry, frozen->expiry))
+        elog(ERROR, "expiry policy \"%s\" of a rule is not known", expiry);
+}
+
+static MbrLine *
+line_of(const MbrPurchase *purchase, int line_no)
+{
+    for (int i = 0; i < purchase->nlines; i++)
+        if (purchase->lines[i].line_no == line_no)
+            return &purchase->lines[i];
+    elog(ERROR, "line %d of a purchase under review does not exist", line_no);
+}
+
+/* What rules gave of the award; the rest of each line is base and tier. Rows come by rule, then line. */
+static FrozenRule *
+read_parts(MbrSession *session, const Review *review, MbrPurchase *purchase)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    FrozenRule *rules;
+    int n;
+
+    for (int i = 0; i < purchase->nlines; i++)
+        purchase->lines[i].base_points = purchase->lines[i].points;
+    mbr_arg_int8(&args, review->member_id);
+    mbr_arg_int8(&args, review->journal_no);
+    n = (int)mbr_plan_run(session, MBR_PLAN_LOAD_PARTS, &args);
+    rules = palloc(sizeof(FrozenRule) * Max(n, 1));
+    purchase->uses = palloc(sizeof(MbrUse) * Max(n, 1));
+    for (int i = 0; i < n; i++) {
+        int last = purchase->nuses - 1;
+        MbrLine *line = line_of(purchase, mbr_col_int4(i, 5, 1));
+        MbrUse *use;
+
+        if (last < 0 || rules[last].rule.rule_id != mbr_col_int4(i, 1, 0)) {
+            last = purchase->nuses++;
+            read_rule(i, &rules[last]);
+            purchase->uses[last] = (MbrUse){.rule = &rules[last].rule,
+                                            .outcome = MBR_OUTCOME_APPLIED,
+                                            .cells = palloc0(sizeof(MbrCell) * purchase->nlines)};
+            purchase->growth += mbr_col_int8(i, 7, 0);
+        }
+        use = &purchase->uses[last];
+        if (use->rule->effect == MBR_EFFECT_GROWTH)
+            continue;
+        use->cells[line - purchase->lines].points = mbr_col_int8(i, 6, 0);
+        line->base_points -= mbr_col_int8(i, 6, 0);
+    }
+    return rules;
+}
+
+/* The points of base and tier live as if awarded by today's settings, a rule's as it said. */
+static void
+set_lives(const MbrLoad *load, const MbrWork *work, const int *merchants, const FrozenRule *rules,
+          MbrPurchase *purchase)
+{
+    for (int i = 0; i < purchase->nlines; i++) {
+        const MbrMerchant *merchant = mbr_need_merchant(load->config, merchants[i]);
+
+        mbr_line_prepare(load, work, merchant, &purchase->lines[i]);
+        for (int u = 0; u < purchase->nuses; u++) {
+            MbrCell *cell = &purchase->uses[u].cells[i];
+            MbrLife life = mbr_points_life(load, work, merchant, rules[u].pending_days, rules[u].expiry);
+
+            cell->active_at = life.active_at;
+            cell->expires_at = life.expires_at;
+        }
     }
 }
 
@@ -91,6 +182,7 @@ decide_review(MbrSession *session, const Review *review)
     MbrLoad load = {.member_id = review->member_id, .at = MBR_NEVER};
     MbrEvent event;
     MbrWork work;
+    FrozenRule *rules;
     int *merchants;
 
     if (!mbr_load_account(session, review->member_id, &work))
@@ -98,11 +190,12 @@ decide_review(MbrSession *session, const Review *review)
     load.config = mbr_load_config(session);
     mbr_load_member(session, load.config, &work);
     read_lines(session, review, load.config->digits, &lines, &merchants);
+    rules = read_parts(session, review, &lines);
     if (!mbr_event_read(session, load.config, review->member_id, review->journal_no, &event))
         elog(ERROR, "a purchase has lines but no journal row");
     load.occurred_at = event.occurred_at;
-    load.new_lots = lines.nlines;
-    load.new_splits = lines.nlines;
+    load.new_lots = lines.nlines * (1 + lines.nuses);
+    load.new_splits = load.new_lots;
     mbr_load_posting(session, &load, &work);
     mbr_settle(&work);
     if (!claim_decision(session, review, &work))
@@ -113,9 +206,11 @@ decide_review(MbrSession *session, const Review *review)
     if (review->approve) {
         event.purchase.lines = lines.lines;
         event.purchase.nlines = lines.nlines;
+        event.purchase.uses = lines.uses;
+        event.purchase.nuses = lines.nuses;
+        event.purchase.growth = lines.growth;
         event.purchase.window_basis = load.window_basis;
-        for (int i = 0; i < lines.nlines; i++)
-            mbr_line_prepare(&load, &work, mbr_need_merchant(load.config, merchants[i]), &lines.lines[i]);
+        set_lives(&load, &work, merchants, rules, &lines);
         mbr_approve(&work, &event.purchase, review->journal_no, review->reason);
     } else {
         post_rejection(&work, review);

@@ -1,9 +1,4 @@
-/*
- * accrue.c - a purchase: basis, award, one rounding, lots, tier, splits.
- *
- * Award = sum over lines of basis x base rate x tier multiplier, rounded once; the lines' points are the
- * award spread by largest remainder.
- */
+/* accrue.c - a purchase: award, status, lots, activity, splits, tier. */
 #include <stddef.h>
 
 #include "engine/accrue.h"
@@ -56,7 +51,7 @@ mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journ
 
 /* The day of a purchase counts the purchase, and what it earned, also when that is approved later. */
 static void
-add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points)
+add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points, int64_t growth)
 {
     MbrActivity *activity = NULL;
 
@@ -74,93 +69,76 @@ add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points)
     activity->purchases += purchases;
     activity->basis += basis;
     activity->points += points;
+    activity->growth += growth;
 }
 
-static void
-sum_basis(MbrPurchase *purchase)
+/* Points of one life: those of a line's base rate and tier, or of a rule on a line. */
+typedef struct Part {
+    int64_t points;
+    int64_t active_at;
+    int64_t expires_at;
+} Part;
+
+static int
+count_parts(const MbrPurchase *purchase)
 {
-    purchase->basis = 0;
-    for (int i = 0; i < purchase->nlines; i++) {
-        MbrLine *line = &purchase->lines[i];
-
-        line->basis = line->eligible ? line->amount : 0;
-        purchase->basis += line->basis;
-    }
+    return purchase->nlines * (purchase->nuses + 1);
 }
 
-/* What the funders owe must fit, too; checked here, before anything is posted. */
+/* Line by line, base and tier first, then the rules. */
+static Part
+part_at(const MbrPurchase *purchase, int i)
+{
+    const MbrLine *line = &purchase->lines[i / (purchase->nuses + 1)];
+    int u = i % (purchase->nuses + 1) - 1;
+    const MbrUse *use = &purchase->uses[u];
+    const MbrCell *cell;
+
+    if (u < 0)
+        return (Part){line->base_points, line->active_at, line->expires_at};
+    if (use->outcome != MBR_OUTCOME_APPLIED || use->rule->effect == MBR_EFFECT_GROWTH)
+        return (Part){0, 0, 0};
+    cell = &use->cells[i / (purchase->nuses + 1)];
+    return (Part){cell->points, cell->active_at, cell->expires_at};
+}
+
 static bool
-prices_fit(const MbrPurchase *purchase)
+same_life(Part a, Part b)
 {
-    for (int i = 0; i < purchase->nlines; i++) {
-        MbrWide price = (MbrWide)purchase->points_wanted * purchase->lines[i].terms->issue_price;
+    return a.points > 0 && b.points > 0 && a.active_at == b.active_at && a.expires_at == b.expires_at;
+}
 
-        if (price / MBR_RATE_SCALE * purchase->currency_scale > MBR_MAX_AMOUNT)
+static bool
+is_first_of_life(const MbrPurchase *purchase, int i)
+{
+    Part part = part_at(purchase, i);
+
+    for (int k = 0; k < i; k++)
+        if (same_life(part_at(purchase, k), part))
             return false;
-    }
-    return true;
+    return part.points > 0;
 }
 
-/* Fills points_wanted, base_points and the lines' points. */
-static MbrRefusal
-compute_award(MbrPurchase *purchase, MbrScratch *scratch)
-{
-    MbrWide divisor = (MbrWide)purchase->currency_scale * MBR_RATE_SCALE * MBR_MULTIPLIER_SCALE;
-    MbrWide total = 0;
-    MbrWide base = (MbrWide)purchase->basis * purchase->base_rate * MBR_MULTIPLIER_SCALE;
-    MbrWide award;
-
-    for (int i = 0; i < purchase->nlines; i++) {
-        scratch->weights[i] = (MbrWide)purchase->lines[i].basis * purchase->base_rate;
-        scratch->weights[i] *= purchase->tier->multiplier;
-        total += scratch->weights[i];
-    }
-    award = mbr_round_div(total, divisor, MBR_CANARY(HALF_UP) ? MBR_ROUND_HALF_UP : purchase->rounding);
-    base = mbr_round_div(base, divisor, purchase->rounding);
-    if (award > MBR_MAX_POINTS || base > MBR_MAX_POINTS)
-        return MBR_REFUSED_OVERFLOW;
-    purchase->points_wanted = (int64_t)award;
-    purchase->base_points = (int64_t)base;
-    mbr_spread(scratch->weights, purchase->nlines, divisor, purchase->points_wanted, scratch->parts,
-               scratch->remainders);
-    for (int i = 0; i < purchase->nlines; i++)
-        purchase->lines[i].points = scratch->parts[i];
-    return prices_fit(purchase) ? MBR_OK : MBR_REFUSED_OVERFLOW;
-}
-
-static bool
-same_lot(const MbrLine *a, const MbrLine *b)
-{
-    return a->active_at == b->active_at && a->expires_at == b->expires_at;
-}
-
-static bool
-is_first_of_lot(const MbrPurchase *purchase, int line)
-{
-    for (int i = 0; i < line; i++)
-        if (purchase->lines[i].points > 0 && same_lot(&purchase->lines[i], &purchase->lines[line]))
-            return false;
-    return purchase->lines[line].points > 0;
-}
-
-/* One lot for all lines whose points become active and die together. */
+/* One lot for all points that become active and die together. */
 static void
 open_lots(MbrWork *work, MbrJournal *journal, MbrPurchase *purchase)
 {
-    for (int i = 0; i < purchase->nlines && work->refusal == MBR_OK; i++) {
-        const MbrLine *line = &purchase->lines[i];
+    int n = count_parts(purchase);
+
+    for (int i = 0; i < n && work->refusal == MBR_OK; i++) {
+        Part part = part_at(purchase, i);
         int64_t points = 0;
 
-        if (!is_first_of_lot(purchase, i))
+        if (!is_first_of_life(purchase, i))
             continue;
-        for (int k = i; k < purchase->nlines; k++)
-            if (same_lot(line, &purchase->lines[k]))
-                points += purchase->lines[k].points;
-        mbr_credit(work, journal, points, line->active_at, line->expires_at);
-        if (line->active_at < purchase->available_at)
-            purchase->available_at = line->active_at;
-        if (line->expires_at < purchase->expires_at)
-            purchase->expires_at = line->expires_at;
+        for (int k = i; k < n; k++)
+            if (same_life(part_at(purchase, k), part))
+                points += part_at(purchase, k).points;
+        mbr_credit(work, journal, points, part.active_at, part.expires_at);
+        if (part.active_at < purchase->available_at)
+            purchase->available_at = part.active_at;
+        if (part.expires_at < purchase->expires_at)
+            purchase->expires_at = part.expires_at;
     }
 }
 
@@ -176,7 +154,12 @@ decide_status(const MbrWork *work, MbrPurchase *purchase)
         purchase->status = MBR_ACCRUAL_REVIEW;
         purchase->reason_code = MBR_REASON_LATE_CLAIM;
     }
-    purchase->points = purchase->status == MBR_ACCRUAL_POSTED ? purchase->points_wanted : 0;
+    if (purchase->status == MBR_ACCRUAL_POSTED) {
+        purchase->points = purchase->points_wanted;
+        return;
+    }
+    purchase->points = 0;
+    purchase->growth = 0;
 }
 
 /* The purchase that upgrades a member earned at the old tier; the new one holds from here on. */
@@ -206,10 +189,9 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
         work->refusal = MBR_REFUSED_CLOSED;
         return;
     }
-    sum_basis(purchase);
     if (MBR_CANARY(UPGRADE_EARNS_MORE) && mbr_tier_reached(work, purchase->window_basis + purchase->basis))
         purchase->tier = mbr_tier_reached(work, purchase->window_basis + purchase->basis);
-    work->refusal = compute_award(purchase, scratch);
+    work->refusal = mbr_award(purchase, scratch);
     if (work->refusal != MBR_OK)
         return;
     decide_status(work, purchase);
@@ -223,13 +205,14 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     if (journal == NULL)
         return;
     journal->purchase = purchase;
+    journal->growth = purchase->growth;
     if (purchase->points > 0)
         open_lots(work, journal, purchase);
     mbr_journal_close(work, journal);
     purchase->balance = journal->balance;
     if (purchase->available_at != MBR_NEVER && purchase->available_at > work->posted_at)
         purchase->status = MBR_ACCRUAL_PENDING;
-    add_activity(work, 1, purchase->basis, purchase->points);
+    add_activity(work, 1, purchase->basis, purchase->points, purchase->growth);
     mbr_split_sale(work, purchase);
     mbr_split_points(work, purchase);
     upgrade(work, purchase);
@@ -246,13 +229,14 @@ mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_no, const cha
     journal->refers_to = purchase_no;
     journal->reason = reason;
     journal->reason_code = MBR_REASON_APPROVED;
+    journal->growth = purchase->growth;
     purchase->points = purchase->points_wanted;
     purchase->available_at = MBR_NEVER;
     purchase->expires_at = MBR_NEVER;
     if (purchase->points > 0)
         open_lots(work, journal, purchase);
     mbr_journal_close(work, journal);
-    add_activity(work, 0, 0, purchase->points);
+    add_activity(work, 0, 0, purchase->points, purchase->growth);
     mbr_split_points(work, purchase);
     purchase->status = MBR_ACCRUAL_POSTED;
     purchase->in_window = false; /* its basis was counted when it was posted */
@@ -269,7 +253,7 @@ mbr_import(MbrWork *work, MbrPurchase *purchase)
         work->refusal = MBR_REFUSED_CLOSED;
         return;
     }
-    sum_basis(purchase);
+    mbr_sum_basis(purchase);
     purchase->status = MBR_ACCRUAL_IMPORTED;
     purchase->points = 0;
     purchase->base_points = purchase->points_wanted;
@@ -277,11 +261,12 @@ mbr_import(MbrWork *work, MbrPurchase *purchase)
     purchase->available_at = MBR_NEVER;
     purchase->expires_at = MBR_NEVER;
     purchase->tier_after = mbr_tier_find(work->tiers, work->ntiers, work->member.tier_id);
+    purchase->growth = 0;
     purchase->lines[0].points = purchase->points_wanted;
     journal = mbr_journal_open(work, MBR_VERB_ACCRUAL, work->occurred_at);
     if (journal == NULL)
         return;
     journal->purchase = purchase;
     mbr_journal_close(work, journal);
-    add_activity(work, 1, purchase->basis, purchase->points_wanted);
+    add_activity(work, 1, purchase->basis, purchase->points_wanted, 0);
 }

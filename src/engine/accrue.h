@@ -2,16 +2,9 @@
 #ifndef MBR_ENGINE_ACCRUE_H
 #define MBR_ENGINE_ACCRUE_H
 
-#include "engine/spread.h"
+#include "engine/award.h"
 
-/* Room for the arithmetic of one order: nlines of each. */
-typedef struct MbrScratch {
-    MbrWide *weights;
-    MbrWide *remainders;
-    int64_t *parts;
-} MbrScratch;
-
-/* Decides a purchase and posts it into work; settle first. */
+/* Decides a purchase and posts it into work; settle first. Its basis is known, and which rules it meets. */
 extern void mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch);
 
 /* Posts the frozen award of a purchase that was held for review. */

@@ -75,6 +75,71 @@ mbr_split_sale(MbrWork *work, MbrPurchase *purchase)
     }
 }
 
+static int
+funder_of(const MbrRule *rule, const MbrTerms *terms)
+{
+    return rule->funder_party == 0 ? terms->mall_party : rule->funder_party;
+}
+
+/* Whether somebody owes the mall for what the rule gave: the mall owes itself nothing. */
+static bool
+pays(const MbrUse *use, const MbrTerms *terms)
+{
+    return use->outcome == MBR_OUTCOME_APPLIED && use->rule->effect != MBR_EFFECT_GROWTH &&
+           funder_of(use->rule, terms) != terms->mall_party;
+}
+
+/* A merchant's points that a party pays for: the merchant those of base and tier, funders their rules'. */
+static int64_t
+points_paid_by(const MbrPurchase *purchase, int first_line, int party)
+{
+    int64_t points = 0;
+
+    for (int i = first_line; i < purchase->nlines; i++) {
+        const MbrTerms *terms = purchase->lines[i].terms;
+
+        if (!same_merchant(&purchase->lines[first_line], &purchase->lines[i]))
+            continue;
+        if (party == terms->merchant_party)
+            points += purchase->lines[i].base_points;
+        for (int u = 0; u < purchase->nuses; u++) {
+            const MbrUse *use = &purchase->uses[u];
+
+            if (pays(use, terms) && funder_of(use->rule, terms) == party)
+                points += use->cells[i].points;
+        }
+    }
+    return points;
+}
+
+static void
+split_points_of(MbrWork *work, const MbrPurchase *purchase, int first_line, int party)
+{
+    const MbrTerms *terms = purchase->lines[first_line].terms;
+    int64_t points = points_paid_by(purchase, first_line, party);
+    MbrWide price = (MbrWide)points * terms->issue_price * purchase->currency_scale;
+
+    price = mbr_round_div(price, MBR_RATE_SCALE, MBR_ROUND_HALF_UP);
+    add_split(work, terms, MBR_SPLIT_POINTS_ISSUED, party, terms->mall_party, (int64_t)price, points);
+}
+
+/* The funder with the next higher number, other than the merchant; 0 = no more. */
+static int
+next_funder(const MbrPurchase *purchase, const MbrTerms *terms, int after)
+{
+    int next = 0;
+
+    for (int u = 0; u < purchase->nuses; u++) {
+        const MbrUse *use = &purchase->uses[u];
+        int party = funder_of(use->rule, terms);
+
+        if (pays(use, terms) && party != terms->merchant_party && party > after &&
+            (next == 0 || party < next))
+            next = party;
+    }
+    return next;
+}
+
 void
 mbr_split_points(MbrWork *work, const MbrPurchase *purchase)
 {
@@ -82,17 +147,12 @@ mbr_split_points(MbrWork *work, const MbrPurchase *purchase)
         return;
     for (int i = 0; i < purchase->nlines; i++) {
         const MbrTerms *terms = purchase->lines[i].terms;
-        int64_t points = 0;
-        MbrWide price;
 
         if (terms->issue_price == 0 || !is_first_of_merchant(purchase, i))
             continue;
-        for (int k = i; k < purchase->nlines; k++)
-            if (same_merchant(&purchase->lines[i], &purchase->lines[k]))
-                points += purchase->lines[k].points;
-        price = (MbrWide)points * terms->issue_price * purchase->currency_scale;
-        price = mbr_round_div(price, MBR_RATE_SCALE, MBR_ROUND_HALF_UP);
-        add_split(work, terms, MBR_SPLIT_POINTS_ISSUED, terms->merchant_party, terms->mall_party,
-                  (int64_t)price, points);
+        split_points_of(work, purchase, i, terms->merchant_party);
+        for (int party = next_funder(purchase, terms, 0); party != 0;
+             party = next_funder(purchase, terms, party))
+            split_points_of(work, purchase, i, party);
     }
 }

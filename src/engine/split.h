@@ -6,7 +6,10 @@
 
 /* sale and commission, per merchant of the order. */
 extern void mbr_split_sale(MbrWork *work, MbrPurchase *purchase);
-/* points_issued, per merchant of the order; nothing when no points were awarded. */
+/*
+ * points_issued, per merchant of the order and party that pays: the merchant for base and tier, funders for
+ * their rules. Nothing when no points were awarded, nor what a mall would owe itself.
+ */
 extern void mbr_split_points(MbrWork *work, const MbrPurchase *purchase);
 
 #endif

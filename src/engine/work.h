@@ -108,6 +108,58 @@ typedef struct MbrTier {
     const char *code;
 } MbrTier;
 
+typedef enum MbrStacking { MBR_STACK_ADDITIVE, MBR_STACK_MULTIPLY } MbrStacking;
+
+typedef enum MbrEffect {
+    MBR_EFFECT_MULTIPLIER, /* value scaled by MBR_MULTIPLIER_SCALE */
+    MBR_EFFECT_BONUS,      /* points */
+    MBR_EFFECT_RATE,       /* scaled by MBR_RATE_SCALE, as the next */
+    MBR_EFFECT_GROWTH
+} MbrEffect;
+
+/* A version of an earning rule, as far as the award asks. */
+typedef struct MbrRule {
+    int rule_id;
+    int version;
+    const char *code;
+    MbrEffect effect;
+    int64_t value;
+    bool line_scope;
+    bool exclusive;
+    bool shadow;      /* explained, never paid */
+    int group;        /* equal ones compete; negative = by itself */
+    int priority;     /* higher wins a tie */
+    int funder_party; /* 0 = the mall of the selling merchant */
+} MbrRule;
+
+typedef enum MbrOutcome {
+    MBR_OUTCOME_NOT_MATCHED,
+    MBR_OUTCOME_FAILED,
+    MBR_OUTCOME_SHADOW,
+    MBR_OUTCOME_BEATEN,
+    MBR_OUTCOME_APPLIED
+} MbrOutcome;
+
+/* A rule on one line. */
+typedef struct MbrCell {
+    bool matched;
+    const MbrRule *beaten_by; /* decided; NULL = it counts here */
+    int64_t points;           /* decided; growth, of a growth rule */
+    int64_t active_at;        /* of its points */
+    int64_t expires_at;
+} MbrCell;
+
+/* A rule met by a purchase. */
+typedef struct MbrUse {
+    const MbrRule *rule;
+    MbrCell *cells;           /* one a line; of an order rule, matched on every eligible line */
+    MbrOutcome outcome;       /* given: not matched, failed or (matched) shadow or applied; decided: beaten */
+    const MbrRule *beaten_by; /* decided, with beaten */
+    int64_t points;       /* decided; growth, of a growth rule; of a shadow rule what it would give alone */
+    const char *sqlstate; /* with failed */
+    const char *message;  /* with failed, and why it did not match */
+} MbrUse;
+
 /* What a merchant agreed to, for one purchase. */
 typedef struct MbrTerms {
     int merchant_id;
@@ -123,9 +175,10 @@ typedef struct MbrLine {
     const MbrTerms *terms;
     int64_t amount; /* net, minor units */
     int64_t basis;
-    int64_t points; /* decided */
+    int64_t points;      /* decided: all */
+    int64_t base_points; /* decided: those of base rate and tier; the others are the rules' */
     bool eligible;
-    int64_t active_at; /* of the points it earns */
+    int64_t active_at; /* of the points of base rate and tier */
     int64_t expires_at;
     const char *category; /* information, frozen with the line; NULL = not given */
     const char *brand;
@@ -171,6 +224,9 @@ typedef struct MbrPurchase {
     bool late;            /* beyond the claim period */
     int64_t window_basis; /* basis of the tier window without this purchase */
     bool in_window;       /* this purchase counts in it */
+    MbrStacking stacking;
+    MbrUse *uses; /* rules met, by rising rule_id */
+    int nuses;
 
     int64_t basis;
     int64_t merchant_collected;
@@ -179,12 +235,14 @@ typedef struct MbrPurchase {
     int64_t points;
     int64_t points_wanted;
     int64_t base_points;
+    int64_t growth;       /* gained */
     int64_t balance;      /* after it, before what the same call finds dead */
     int64_t available_at; /* MBR_NEVER = no lot */
     int64_t expires_at;
     const MbrTier *tier_after;
     bool tier_changed;
     const char *frozen_lines; /* the lines as the journal keeps them, JSON; NULL without explicit lines */
+    const char *frozen_rules; /* likewise the rules; NULL without any */
 } MbrPurchase;
 
 typedef struct MbrJournal {
@@ -195,9 +253,10 @@ typedef struct MbrJournal {
     int64_t points;
     int64_t balance;
     int64_t last_entry_no;
-    int64_t refers_to;           /* 0 = none */
-    const char *reason;          /* NULL = none */
-    MbrReason reason_code;       /* of a review */
+    int64_t refers_to;     /* 0 = none */
+    const char *reason;    /* NULL = none */
+    MbrReason reason_code; /* of a review */
+    int64_t growth;
     const MbrPurchase *purchase; /* of an accrual */
 } MbrJournal;
 
@@ -207,6 +266,7 @@ typedef struct MbrActivity {
     int purchases;
     int64_t basis;
     int64_t points;
+    int64_t growth;
 } MbrActivity;
 
 /* The member's tier becomes another one. */

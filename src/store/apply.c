@@ -12,7 +12,7 @@
 #include "store/verb.h"
 #include "util/calendar.h"
 
-/* The columns from merchant_id to lines, which an accrual fills; others have a reason_code at the most. */
+/* The columns from merchant_id to rules, which an accrual fills; others have a reason_code at the most. */
 static void
 add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
 {
@@ -22,7 +22,7 @@ add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
         while (args->n < 20)
             mbr_arg_null(args);
         mbr_arg_text(args, mbr_reason_name(journal->reason_code));
-        while (args->n < 32)
+        while (args->n < 33)
             mbr_arg_null(args);
         return;
     }
@@ -45,6 +45,7 @@ add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
     mbr_arg_int4(args, purchase->tier_after->tier_id);
     mbr_arg_bool(args, purchase->tier_changed);
     mbr_arg_json_text(args, purchase->frozen_lines);
+    mbr_arg_json_text(args, purchase->frozen_rules);
 }
 
 static void
@@ -69,6 +70,10 @@ insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
     else
         mbr_arg_int8(&args, journal->refers_to);
     add_purchase(&args, journal, load->config->digits);
+    if (journal->growth == 0)
+        mbr_arg_null(&args);
+    else
+        mbr_arg_int8(&args, journal->growth);
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_JOURNAL, true), &args);
 }
 
@@ -185,6 +190,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
             mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits);
         check_day(work, sum.basis);
         sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
+        sum.growth += mbr_table_get_int8(table, MBR_ACTIVITY_GROWTH, 0);
     } else {
         mbr_arg_int8(&args, work->member.member_id);
         mbr_arg_date(&args, activity->day);
@@ -192,6 +198,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     mbr_arg_int4(&args, sum.purchases);
     mbr_arg_money(&args, sum.basis, digits);
     mbr_arg_int8(&args, sum.points);
+    mbr_arg_int8(&args, sum.growth);
     if (found)
         mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
     else

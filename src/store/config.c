@@ -77,6 +77,7 @@ read_program(MbrSession *session, MbrConfig *config)
     config->allow_debt = mbr_col_bool(0, 12);
     config->window_months = mbr_col_int4(0, 13, 0);
     config->min_life_days = mbr_col_int4(0, 14, 0);
+    config->stacking = mbr_stacking_of(mbr_col_text(0, 15));
 }
 
 static void
@@ -116,7 +117,10 @@ read_merchants(MbrSession *session, MbrConfig *config)
                                   .mall_party_id = mbr_col_int4(i, 3, 0),
                                   .pending_days = mbr_col_int4(i, 4, -1),
                                   .opened_on = mbr_col_int4(i, 5, DATEVAL_NOBEGIN),
-                                  .ended_on = mbr_col_int4(i, 6, DATEVAL_NOEND)};
+                                  .ended_on = mbr_col_int4(i, 6, DATEVAL_NOEND),
+                                  .mall_id = mbr_col_int4(i, 7, 0),
+                                  .brand = mbr_col_text(i, 8),
+                                  .category = mbr_col_text(i, 9)};
     }
 }
 
@@ -168,6 +172,8 @@ reload(MbrSession *session)
     MemoryContext saved = MemoryContextSwitchTo(fresh);
     MbrConfig *config = palloc0(sizeof(MbrConfig));
 
+    config->context = fresh;
+    config->rules = palloc0(sizeof(MbrRuleSet *));
     if (!session->read_only) {
         PushCopiedSnapshot(GetTransactionSnapshot());
         UpdateActiveSnapshotCommandId();

@@ -32,16 +32,22 @@ typedef struct MbrContract {
 
 typedef struct MbrMerchant {
     int merchant_id; /* hash key */
+    int mall_id;
     int party_id;
     int mall_party_id;
-    int pending_days; /* -1 = the programme's */
+    const char *brand;    /* NULL = none */
+    const char *category; /* likewise */
+    int pending_days;     /* -1 = the programme's */
     DateADT opened_on;
     DateADT ended_on;
     const MbrContract *contracts;
     int ncontracts;
 } MbrMerchant;
 
+typedef struct MbrRuleSet MbrRuleSet; /* rules.h */
+
 typedef struct MbrConfig {
+    MemoryContext context;
     Oid program; /* the table it was read from */
     int64 version;
     pg_tz *zone;
@@ -57,11 +63,13 @@ typedef struct MbrConfig {
     int64 max_future; /* microseconds */
     bool allow_debt;
     int window_months;
+    MbrStacking stacking;
     MbrTier *tiers; /* by rank */
     int ntiers;
     HTAB *merchants;
     Oid operator_function;
     Oid application_function;
+    MbrRuleSet **rules; /* read when a purchase needs them: rules.c */
 } MbrConfig;
 
 /* The cache, read if there is none yet. What either returns stays readable to the transaction's end. */

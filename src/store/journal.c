@@ -43,10 +43,84 @@ lines_json(const MbrPurchase *purchase, int digits)
     return json.data;
 }
 
+static void
+add_gain(StringInfo json, const MbrRule *rule, int64 gain)
+{
+    appendStringInfo(json, ",\"%s\":" INT64_FORMAT, rule->effect == MBR_EFFECT_GROWTH ? "growth" : "points",
+                     gain);
+}
+
+/* What an applied rule gave to each line it matched, or which rule beat it there. */
+static void
+add_cells(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
+{
+    char open = '[';
+
+    appendStringInfoString(json, ",\"lines\":");
+    for (int i = 0; i < purchase->nlines; i++) {
+        const MbrCell *cell = &use->cells[i];
+
+        if (!cell->matched)
+            continue;
+        appendStringInfo(json, "%c{\"line_no\":%d", open, purchase->lines[i].line_no);
+        if (cell->beaten_by != NULL)
+            add_json_text(json, "beaten_by", cell->beaten_by->code);
+        else
+            add_gain(json, use->rule, cell->points);
+        appendStringInfoChar(json, '}');
+        open = ',';
+    }
+    appendStringInfoChar(json, ']');
+}
+
+static int
+decimals_of(MbrEffect effect)
+{
+    if (effect == MBR_EFFECT_BONUS)
+        return 0;
+    return effect == MBR_EFFECT_MULTIPLIER ? MBR_MULTIPLIER_DIGITS : MBR_RATE_DIGITS;
+}
+
+static void
+add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
+{
+    const MbrRule *rule = use->rule;
+
+    appendStringInfo(json, "{\"rule_id\":%d,\"version\":%d,\"code\":\"%s\",\"outcome\":\"%s\"", rule->rule_id,
+                     rule->version, rule->code, mbr_outcome_name(use->outcome));
+    appendStringInfo(json, ",\"effect\":\"%s\",\"value\":%s", mbr_effect_name(rule->effect),
+                     mbr_rate_text(rule->value, decimals_of(rule->effect)));
+    if (use->outcome == MBR_OUTCOME_APPLIED || use->outcome == MBR_OUTCOME_SHADOW)
+        add_gain(json, rule, use->points);
+    if (use->outcome == MBR_OUTCOME_BEATEN)
+        add_json_text(json, "by", use->beaten_by->code);
+    add_json_text(json, "sqlstate", use->sqlstate);
+    add_json_text(json, use->outcome == MBR_OUTCOME_FAILED ? "message" : "reason", use->message);
+    if (use->outcome == MBR_OUTCOME_APPLIED && purchase->explicit_lines)
+        add_cells(json, purchase, use);
+    appendStringInfoChar(json, '}');
+}
+
+static char *
+rules_json(const MbrPurchase *purchase)
+{
+    StringInfoData json;
+
+    initStringInfo(&json);
+    appendStringInfo(&json, "{\"stacking\":\"%s\",\"rules\":", mbr_stacking_name(purchase->stacking));
+    for (int i = 0; i < purchase->nuses; i++) {
+        appendStringInfoChar(&json, i == 0 ? '[' : ',');
+        add_outcome(&json, purchase, &purchase->uses[i]);
+    }
+    appendStringInfoString(&json, "]}");
+    return json.data;
+}
+
 void
-mbr_freeze_lines(MbrPurchase *purchase, int digits)
+mbr_freeze(MbrPurchase *purchase, int digits)
 {
     purchase->frozen_lines = purchase->explicit_lines ? lines_json(purchase, digits) : NULL;
+    purchase->frozen_rules = purchase->nuses > 0 ? rules_json(purchase) : NULL;
 }
 
 /* The tier as it was for that purchase: its multiplier may have changed since. */
@@ -67,6 +141,7 @@ static void
 read_purchase(MbrPurchase *purchase, const MbrConfig *config)
 {
     Jsonb *lines = mbr_col_jsonb(0, 18);
+    Jsonb *rules = mbr_col_jsonb(0, 23);
 
     *purchase = (MbrPurchase){
         .status = mbr_accrual_status_of(mbr_col_text(0, 4)),
@@ -87,6 +162,8 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
         .merchant_id = mbr_col_int4(0, 19, 0),
         .order_ref = mbr_col_text(0, 21),
         .channel = mbr_col_text(0, 22),
+        .frozen_rules = rules == NULL ? NULL : JsonbToCString(NULL, &rules->root, VARSIZE(rules)),
+        .growth = mbr_col_int8(0, 24, 0),
         .currency_scale = config->currency_scale,
     };
 }

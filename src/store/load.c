@@ -265,8 +265,8 @@ reserve(void *array, int *max, int needed, Size size)
  * Room for what the engine may post: each open lot can pay debt, be spent and expire once, and each may be an
  * event of its own; each new lot is opened besides.
  */
-static void
-make_room(const MbrLoad *load, MbrWork *work)
+void
+mbr_load_room(const MbrLoad *load, MbrWork *work)
 {
     MbrMember *member = &work->member;
     int lots;
@@ -296,7 +296,7 @@ mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work)
     load->in_window = work->day > after && work->day <= until;
     load->window_basis = window_basis(session, load, work, after, until);
     read_lots(session, load, work);
-    make_room(load, work);
+    mbr_load_room(load, work);
 }
 
 void

@@ -34,6 +34,8 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work); /* false 
 extern const MbrConfig *mbr_load_config(MbrSession *session);
 extern void mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work);
 extern void mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work);
+/* Room in work for load's new lots and splits; mbr_load_posting makes it for those known then. */
+extern void mbr_load_room(const MbrLoad *load, MbrWork *work);
 
 extern void mbr_raise_no_member(int64 member_id);
 

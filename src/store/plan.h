@@ -26,7 +26,13 @@ typedef enum MbrPlan {
     MBR_PLAN_TOUCH_PROGRAM,
     MBR_PLAN_CONFIG_VERSION,
     MBR_PLAN_NEXT_CONFIG_VERSION,
+    MBR_PLAN_RULES,
+    MBR_PLAN_RECORD_RULE,
+    MBR_PLAN_RULE_UNKNOWN,
+    MBR_PLAN_RULE_RIVAL,
     /* load */
+    MBR_PLAN_BOUGHT_AT,
+    MBR_PLAN_BOUGHT_CATEGORY,
     MBR_PLAN_PAST_TIER,
     MBR_PLAN_FIND_PAST_TIER,
     /* claims */
@@ -40,7 +46,9 @@ typedef enum MbrPlan {
     MBR_PLAN_FIND_KEY,
     MBR_PLAN_LOAD_JOURNAL,
     MBR_PLAN_LOAD_LINES,
+    MBR_PLAN_LOAD_PARTS,
     /* apply */
+    MBR_PLAN_INSERT_RULE_FAILURE,
     MBR_PLAN_INSERT_CONTEXT,
     MBR_PLAN_UPDATE_TIER,
     MBR_PLAN_CLOSE_TIER_HISTORY,
@@ -70,7 +78,7 @@ typedef enum MbrPlan {
 } MbrPlan;
 
 /* Parameters, in order; adders below. */
-#define MBR_MAX_ARGS 32
+#define MBR_MAX_ARGS 40
 
 typedef struct MbrArgs {
     Datum values[MBR_MAX_ARGS];

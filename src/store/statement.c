@@ -14,14 +14,16 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_PROGRAM] = {
         "SELECT config_version, table_version, time_zone, currency_digits, phone_country, base_rate, "
         "award_rounding, expiry, pending_days, claim_days, (EXTRACT(epoch "
-        "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, min_life_days FROM membership.program",
+        "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, min_life_days, "
+        "stacking FROM membership.program",
         ""},
     [MBR_PLAN_TIERS] = {
         "SELECT tier_id, rank, multiplier, qualify_basis, validity_months, code FROM membership.tier "
         "ORDER BY rank",
         ""},
     [MBR_PLAN_MERCHANTS] = {
-        "SELECT m.merchant_id, m.party_id, l.party_id, m.pending_days, m.opened_on, m.ended_on "
+        "SELECT m.merchant_id, m.party_id, l.party_id, m.pending_days, m.opened_on, m.ended_on, m.mall_id, "
+        "m.brand, m.category "
         "FROM membership.merchant m JOIN membership.mall l USING (mall_id)",
         ""},
     [MBR_PLAN_CONTRACTS] = {
@@ -43,7 +45,51 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_NEXT_CONFIG_VERSION] = {
         "SELECT nextval('membership.config_version_seq')",
         ""},
+    /* the rules' versions that pay or are on trial, and were not superseded before $1; bounds of windows made half-open */
+    [MBR_PLAN_RULES] = {
+        "SELECT d.rule_id, d.version, d.code, d.effect, d.value, d.scope = 'line', d.exclusive, "
+        "d.status = 'shadow', CASE WHEN d.stack_group IS NULL THEN -1 "
+        "ELSE dense_rank() OVER (ORDER BY d.stack_group) END::integer, d.priority, d.funder_party_id, "
+        "lower(d.valid_during) + make_interval(secs => CASE WHEN lower_inc(d.valid_during) THEN 0 ELSE 0.000001 END), "
+        "upper(d.valid_during) + make_interval(secs => CASE WHEN upper_inc(d.valid_during) THEN 0.000001 ELSE 0 END), "
+        "v.effective_from, v.superseded_at, d.merchant_ids, d.brands, d.categories, d.mall_ids, d.tiers, "
+        "d.channels, d.condition, d.expiry, d.pending_days "
+        "FROM (SELECT *, coalesce(min(effective_from) OVER (PARTITION BY rule_id ORDER BY version "
+        "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 'infinity') AS superseded_at "
+        "FROM membership.rule_version) v, jsonb_populate_record(NULL::membership.earn_rule, v.definition) d "
+        "WHERE d.status IN ('active', 'shadow') AND v.effective_from < v.superseded_at AND v.superseded_at > $1 "
+        "ORDER BY d.rule_id, d.version",
+        "Z"},
+    [MBR_PLAN_RECORD_RULE] = {
+        "INSERT INTO membership.rule_version (rule_id, version, effective_from, recorded_at, recorded_by, "
+        "definition) SELECT rule_id, version, effective_from, clock_timestamp(), $2, to_jsonb(r) "
+        "FROM membership.earn_rule r WHERE rule_id = $1",
+        "IT"},
+    [MBR_PLAN_RULE_UNKNOWN] = {
+        "SELECT * FROM (SELECT 'mall_ids', v::text FROM unnest($1) v "
+        "WHERE NOT EXISTS (SELECT FROM membership.mall WHERE mall_id = v) "
+        "UNION ALL SELECT 'merchant_ids', v::text FROM unnest($2) v "
+        "WHERE NOT EXISTS (SELECT FROM membership.merchant WHERE merchant_id = v) "
+        "UNION ALL SELECT 'tiers', v FROM unnest($3) v "
+        "WHERE NOT EXISTS (SELECT FROM membership.tier WHERE code = v)) u LIMIT 1",
+        "iiA"},
+    [MBR_PLAN_RULE_RIVAL] = {
+        "SELECT code, effect, scope FROM membership.earn_rule WHERE stack_group = $1 AND rule_id <> $2 "
+        "AND status <> 'ended' AND (effect <> $3 OR (effect IN ('bonus_points', 'growth') AND scope <> $4)) "
+        "ORDER BY rule_id LIMIT 1",
+        "TITT"},
     /* load */
+    [MBR_PLAN_BOUGHT_AT] = {
+        "SELECT FROM membership.journal WHERE member_id = $1 AND verb = 'accrual' AND day <= $2 "
+        "AND CASE WHEN lines IS NULL THEN merchant_id = $3 "
+        "ELSE lines @> jsonb_build_array(jsonb_build_object('merchant_id', $3)) END LIMIT 1",
+        "LDI"},
+    [MBR_PLAN_BOUGHT_CATEGORY] = {
+        "SELECT FROM membership.journal j LEFT JOIN jsonb_array_elements(j.lines) l ON true "
+        "LEFT JOIN membership.merchant m ON m.merchant_id = coalesce((l ->> 'merchant_id')::integer, j.merchant_id) "
+        "WHERE j.member_id = $1 AND j.verb = 'accrual' AND j.day <= $2 "
+        "AND coalesce(l ->> 'category', m.category) = $3 LIMIT 1",
+        "LDT"},
     /* before enrolment it is the tier of enrolment */
     [MBR_PLAN_PAST_TIER] = {
         "SELECT tier_id FROM membership.tier_history "
@@ -91,7 +137,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_LOAD_JOURNAL] = {
         "SELECT verb, points, balance, status, reason_code, points_wanted, base_points, available_at, "
         "expires_at, amount, basis, base_rate, rounding, tier_id, tier_multiplier, tier_after, "
-        "tier_changed, lines, merchant_id, occurred_at, order_ref, channel FROM membership.journal "
+        "tier_changed, lines, merchant_id, occurred_at, order_ref, channel, rules, growth FROM membership.journal "
         "WHERE member_id = $1 AND journal_no = $2",
         "LL"},
     [MBR_PLAN_LOAD_LINES] = {
@@ -102,7 +148,24 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "UNION ALL SELECT 1, merchant_id, amount, basis, points_wanted FROM membership.journal "
         "WHERE member_id = $1 AND journal_no = $2 AND status = 'review' AND lines IS NULL ORDER BY 1",
         "LL"},
+    /* what rules gave of the award under review, by line; frozen rules tell the life and who pays */
+    [MBR_PLAN_LOAD_PARTS] = {
+        "SELECT o.rule_id, o.version, v.definition ->> 'code', o.effect, coalesce(l.line_no, 1), "
+        "coalesce(l.points, o.points), coalesce(o.growth, 0), (v.definition ->> 'funder_party_id')::integer, "
+        "v.definition ->> 'expiry', (v.definition ->> 'pending_days')::integer "
+        "FROM membership.journal j, "
+        "jsonb_to_recordset(j.rules -> 'rules') o (rule_id integer, version integer, effect text, outcome text, "
+        "points bigint, growth bigint, lines jsonb) "
+        "LEFT JOIN jsonb_to_recordset(o.lines) l (line_no integer, points bigint) ON l.points IS NOT NULL "
+        "JOIN membership.rule_version v ON v.rule_id = o.rule_id AND v.version = o.version "
+        "WHERE j.member_id = $1 AND j.journal_no = $2 AND j.status = 'review' AND o.outcome = 'applied' "
+        "ORDER BY o.rule_id, 5",
+        "LL"},
     /* apply */
+    [MBR_PLAN_INSERT_RULE_FAILURE] = {
+        "INSERT INTO membership.rule_failure (member_id, journal_no, rule_id, version, sqlstate, message) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        "LLIITT"},
     [MBR_PLAN_INSERT_CONTEXT] = {
         "INSERT INTO membership.journal_context (member_id, journal_no, attributes) "
         "VALUES ($1, $2, $3)",

@@ -26,7 +26,7 @@
 #include "store/table.h"
 #include "util/error.h"
 
-#define MAX_COLUMNS 32
+#define MAX_COLUMNS 40
 #define MAX_KEYS 3
 
 /* What is done to a table here; member and program are written by SQL. */
@@ -45,9 +45,9 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
     [MBR_TABLE_MEMBER] = {"member",
                           READ_ONLY,
                           "L",
-                          6,
-                          {"member_id", "status", "tier_id", "tier_since", "tier_locked_until",
-                           "enrolled_at"}},
+                          10,
+                          {"member_id", "status", "tier_id", "tier_since", "tier_locked_until", "enrolled_at",
+                           "birthday", "source", "tags", "attributes"}},
     [MBR_TABLE_ACCOUNT] = {"account",
                            WRITTEN,
                            "LS",
@@ -57,7 +57,7 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
     [MBR_TABLE_JOURNAL] = {"journal",
                            INSERT_ONLY,
                            "LL",
-                           32,
+                           34,
                            {"member_id",
                             "journal_no",
                             "verb",
@@ -89,7 +89,9 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
                             "tier_multiplier",
                             "tier_after",
                             "tier_changed",
-                            "lines"}},
+                            "lines",
+                            "rules",
+                            "growth"}},
     [MBR_TABLE_LEDGER_ENTRY] = {"ledger_entry",
                                 INSERT_ONLY,
                                 "LSL",
@@ -102,8 +104,11 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
                        10,
                        {"member_id", "wallet_id", "lot_no", "journal_no", "granted", "active_at",
                         "expires_at", "origin", "remaining", "held"}},
-    [MBR_TABLE_ACTIVITY_DAY] =
-        {"activity_day", WRITTEN, "LD", 5, {"member_id", "day", "purchases", "basis", "points_earned"}},
+    [MBR_TABLE_ACTIVITY_DAY] = {"activity_day",
+                                WRITTEN,
+                                "LD",
+                                6,
+                                {"member_id", "day", "purchases", "basis", "points_earned", "growth"}},
     [MBR_TABLE_MERCHANT_SPLIT] = {"merchant_split",
                                   INSERT_ONLY,
                                   "LLI",

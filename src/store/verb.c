@@ -34,6 +34,24 @@ static const char *const roundings[] = {
     [MBR_ROUND_CEILING] = "ceiling",
 };
 
+static const char *const stackings[] = {
+    [MBR_STACK_ADDITIVE] = "additive",
+    [MBR_STACK_MULTIPLY] = "multiply",
+};
+
+static const char *const effects[] = {
+    [MBR_EFFECT_MULTIPLIER] = "multiplier",
+    [MBR_EFFECT_BONUS] = "bonus_points",
+    [MBR_EFFECT_RATE] = "rate",
+    [MBR_EFFECT_GROWTH] = "growth",
+};
+
+static const char *const outcomes[] = {
+    [MBR_OUTCOME_NOT_MATCHED] = "not_matched", [MBR_OUTCOME_FAILED] = "failed",
+    [MBR_OUTCOME_SHADOW] = "shadow",           [MBR_OUTCOME_BEATEN] = "beaten",
+    [MBR_OUTCOME_APPLIED] = "applied",
+};
+
 static const char *const reasons[] = {
     [MBR_REASON_NONE] = NULL,
     [MBR_REASON_MEMBER_FROZEN] = "member_frozen",
@@ -94,6 +112,18 @@ mbr_member_status_of(const char *name)
     return (MbrMemberStatus)find_name(member_statuses, lengthof(member_statuses), name);
 }
 
+MbrStacking
+mbr_stacking_of(const char *name)
+{
+    return (MbrStacking)find_name(stackings, lengthof(stackings), name);
+}
+
+const char *
+mbr_stacking_name(MbrStacking stacking)
+{
+    return stackings[stacking];
+}
+
 const char *
 mbr_rounding_name(MbrRounding rounding)
 {
@@ -116,4 +146,22 @@ const char *
 mbr_split_kind_name(MbrSplitKind kind)
 {
     return split_kinds[kind];
+}
+
+MbrEffect
+mbr_effect_of(const char *name)
+{
+    return (MbrEffect)find_name(effects, lengthof(effects), name);
+}
+
+const char *
+mbr_effect_name(MbrEffect effect)
+{
+    return effects[effect];
+}
+
+const char *
+mbr_outcome_name(MbrOutcome outcome)
+{
+    return outcomes[outcome];
 }

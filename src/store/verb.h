@@ -15,4 +15,10 @@ extern const char *mbr_rounding_name(MbrRounding rounding);
 extern MbrRounding mbr_rounding_of(const char *name);
 extern const char *mbr_split_kind_name(MbrSplitKind kind);
 
+extern MbrStacking mbr_stacking_of(const char *name);
+extern const char *mbr_stacking_name(MbrStacking stacking);
+extern MbrEffect mbr_effect_of(const char *name);
+extern const char *mbr_effect_name(MbrEffect effect);
+extern const char *mbr_outcome_name(MbrOutcome outcome);
+
 #endif

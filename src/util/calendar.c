@@ -48,6 +48,15 @@ mbr_add_months(DateADT day, int months)
 }
 
 DateADT
+mbr_month_start(DateADT day)
+{
+    int year, month, mday;
+
+    j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+    return day - mday + 1;
+}
+
+DateADT
 mbr_period_end(DateADT day, int months, int later)
 {
     int year, month, mday;
@@ -74,4 +83,34 @@ mbr_local_time(Timestamp local, pg_tz *zone)
     if (tm2timestamp(&tm, fsec, &tz, &moment) != 0)
         ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE), errmsg("timestamp out of range")));
     return moment;
+}
+
+static int
+read_digits(const char *text, int n)
+{
+    int number = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+bool
+mbr_parse_day(const char *text, size_t length, DateADT *day)
+{
+    int year, month, mday;
+
+    if (length != strlen("9999-12-31") || text[4] != '-' || text[7] != '-')
+        return false;
+    year = read_digits(text, 4);
+    month = read_digits(text + 5, 2);
+    mday = read_digits(text + 8, 2);
+    if (year < 1 || month < 1 || month > MONTHS_PER_YEAR || mday < 1 ||
+        mday > day_tab[isleap(year)][month - 1])
+        return false;
+    *day = date2j(year, month, mday) - POSTGRES_EPOCH_JDATE;
+    return true;
 }

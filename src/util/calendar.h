@@ -22,4 +22,10 @@ extern DateADT mbr_add_months(DateADT day, int months);
 /* The last day of the calendar month, quarter or year (1, 3 or 12 months), or of one so many later. */
 extern DateADT mbr_period_end(DateADT day, int months, int later);
 
+/* The first day of its month. */
+extern DateADT mbr_month_start(DateADT day);
+
+/* Reads YYYY-MM-DD, years 1 to 9999; false for any other text. */
+extern bool mbr_parse_day(const char *text, size_t length, DateADT *day);
+
 #endif

@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 85
+\set tests 90
 \ir setup.psql
 SELECT open_mall() \gset
 
@@ -122,6 +122,14 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.merchant_split SET journal_no = 9 WHERE member_id = :vera AND kind = 'commission'$$, 'split_has_its_purchase split_numbers_are_gapless'),
     ($$UPDATE membership.merchant_split SET points = 101 WHERE member_id = :vera AND kind = 'points_issued'$$, 'points_issued_not_more_than_awarded'),
     ($$UPDATE membership.merchant_split SET points = 101 WHERE member_id = public.m('rita') AND kind = 'points_issued'$$, 'points_issued_not_more_than_awarded'),
+    -- what rules gave: of an unknown version, more than the award, another growth; a failure without its purchase
+    ($$UPDATE membership.journal SET rules = '{"rules": [{"rule_id": 1, "version": 1, "outcome": "applied", "points": 10}]}' WHERE member_id = :vera AND journal_no = 6$$, 'rules_explain_the_award'),
+    ($$INSERT INTO membership.rule_version VALUES (1, 1, '-infinity', now(), 'x', '{}');
+       UPDATE membership.journal SET rules = '{"rules": [{"rule_id": 1, "version": 1, "outcome": "applied", "points": 11}]}' WHERE member_id = :vera AND journal_no = 6$$, 'rules_explain_the_award'),
+    ($$INSERT INTO membership.rule_version VALUES (1, 1, '-infinity', now(), 'x', '{}');
+       UPDATE membership.journal SET rules = '{"rules": [{"rule_id": 1, "version": 1, "outcome": "applied", "growth": 1}]}' WHERE member_id = :vera AND journal_no = 6$$, 'rules_explain_the_award'),
+    ($$UPDATE membership.activity_day SET growth = 1 WHERE member_id = :vera AND day = '2024-02-01'$$, 'activity_is_sum_of_journal'),
+    ($$INSERT INTO membership.rule_failure VALUES (:vera, 3, 1, 1, '22012', 'x')$$, 'rule_failure_has_its_purchase'),
     -- members, tiers and configuration
     ($$DELETE FROM membership.account WHERE member_id = public.m('bea')$$, 'member_and_points_account_belong_together'),
     ($$DELETE FROM membership.member WHERE member_id = public.m('bea')$$, 'member_and_points_account_belong_together rows_belong_to_a_member'),
