@@ -67,10 +67,8 @@ class Campaigns:
             'order_amount >', 'now() > occurred_at', 'amount > 5', "occurred_on = 'today'", 'order_amount',
             'pg_sleep(1) IS NULL', '(SELECT true)', 'random() > 0.5')]
         wrong += [('23514', {'value': Decimal('0.5')}), ('23505', {'code': 'rule_1'}), ('23503', {'funder_party_id': 77})]
-        groups = [rule['stack_group'] for rule in self.rules.values()
-                  if rule['effect'] == 'rate' and rule.get('stack_group') and rule['status'] == 'active']
-        if groups:
-            wrong.append(('MB303', {'stack_group': groups[0]}))
+        wrong += [('MB303', {'stack_group': rule['stack_group']}) for rule in self.rules.values()
+                  if rule['effect'] != 'multiplier' and rule['stack_group'] and rule['status'] == 'active']
         sqlstate, columns = plan.pick(wrong)
         return {'do': 'refused_rule', 'sqlstate': sqlstate, 'columns': {
             'rule_id': 1000, 'code': 'refused', 'name': 'Refused', 'status': 'active', 'effect': 'multiplier',

@@ -18,7 +18,9 @@ COLUMNS = {
 
 
 def contexts(programme, member, order, merchant_id, occurred_at, channel, attributes, tier):
-    """Of the order and of each eligible line."""
+    """Of the order and of each eligible line; without any the order meets no rule."""
+    if not any(line.eligible for line in order):
+        return {}
     everywhere = {'order_amount': sum(line.amount for line in order), 'order_basis': sum(line.basis for line in order),
                   'channel': channel, 'tier': tier.code, 'tier_rank': tier.rank, 'order_attributes': attributes or {}}
     day = programme.days.day_of(occurred_at)

@@ -502,7 +502,7 @@ class Programme:
             event['lines'] = [self._line_facts(line, award) for line in order]
         outcomes = explain(matched, award, lines is not None, tell_all=not keep)
         if outcomes:
-            event['rules'] = {'stacking': self.config.stacking, 'outcomes': outcomes}
+            event['rules'] = {'stacking': self.config.stacking, 'rules': outcomes}
         self._record_activity(member, event['day'], 1, event['basis'], 0, 0)
         self._split_sale(member, event, order)
         if event['status'] == 'posted':
@@ -562,9 +562,8 @@ class Programme:
             status, reason_code = 'review', 'late_claim'
         return award, self._post(
             member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
-            reason_code=reason_code, points_wanted=award.total,
-            base_points=ROUNDINGS[config.award_rounding](basis * config.base_rate), base_rate=config.base_rate,
-            rounding=config.award_rounding, tier_id=tier.tier_id, tier_multiplier=tier.multiplier)
+            reason_code=reason_code, points_wanted=award.total, base_points=award.base_points,
+            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id, tier_multiplier=tier.multiplier)
 
     @staticmethod
     def _record_failures(member, event, matched):
@@ -672,17 +671,13 @@ class Programme:
             issued = Counter()
             for line in award.lines:
                 for rule, points in award.points[line.line_no] if line.merchant_id == merchant_id else ():
-                    issued[self._payer(merchant, rule)] += points
+                    funder = rule and (rule.funder_party_id or merchant.mall_party_id)
+                    if funder is None or funder != merchant.mall_party_id:
+                        issued[funder or merchant.party_id] += points
             for payer in sorted(issued, key=lambda party_id: (party_id != merchant.party_id, party_id)):
-                if price and payer != merchant.mall_party_id:
+                if price:
                     self._split(member, event, merchant_id, 'points_issued', payer, merchant.mall_party_id,
                                 issued[payer] * price, issued[payer])
-
-    @staticmethod
-    def _payer(merchant, rule):
-        if rule is None:
-            return merchant.party_id
-        return rule.funder_party_id or merchant.mall_party_id
 
     # results
 
@@ -697,8 +692,7 @@ class Programme:
         if event['lines'] is not None:
             explanation['lines'] = event['lines']
         if event['rules']:
-            explanation['rules'] = [dict(told, name=self.rules.version(told['rule_id'], told['version']).name)
-                                    for told in event['rules']['outcomes']]
+            explanation.update(event['rules'])
         return {
             'journal_no': event['journal_no'] if duplicate else journal_no, 'status': event['status'],
             'reason_code': event['reason_code'], 'points': event['points'], 'points_wanted': event['points_wanted'],

@@ -42,7 +42,7 @@ class Plan:
         self.focus = None          # whom the next operation should touch
         self.campaigns = Campaigns(self)
         self.setup = self._setup()
-        self.operations = []
+        self.operations = [self.campaigns.insert() for _ in range(self.random.randint(2, 6))]
         while len(self.operations) < count:
             self._tick()
             progress = len(self.operations) / count
@@ -137,7 +137,7 @@ class Plan:
         steps += [self._configure() for _ in range(2)]
         steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
             'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
-        return steps + [self.campaigns.insert() for _ in range(self.random.randint(2, 6))]
+        return steps
 
     def _contract(self, merchant_id, day):
         return {'do': 'contract', 'merchant_id': merchant_id, 'day': day, 'collects': self.pick(('merchant', 'mall')),

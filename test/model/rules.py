@@ -43,7 +43,8 @@ class Rule:
 
     @property
     def group(self):
-        return self.stack_group or self.rule_id
+        """Rates of all groups compete as if they were one."""
+        return ('rate',) if self.effect == 'rate' else self.stack_group or self.rule_id
 
     @property
     def unit(self):
@@ -70,9 +71,6 @@ class RuleBook:
         newest = self.versions[rule_id][-1]
         self.versions[rule_id].append(replace(newest, **columns, version=newest.version + 1,
                                               effective_from=effective_from))
-
-    def version(self, rule_id, version):
-        return self.versions[rule_id][version - 1]
 
     def in_force(self, instant):
         """Of each rule the highest version that had begun, if it is one to look at."""
@@ -136,11 +134,8 @@ def contest(rules):
     groups = {}
     for rule in rules:
         groups.setdefault(rule.group, []).append(rule)
-    rules = [best(rivals, by_value) for rivals in groups.values()]
-    rates = [rule for rule in rules if rule.effect == 'rate']
-    if rates:
-        best(rates, by_value)
-    return sorted((rule for rule in rules if rule not in winner_of), key=lambda rule: rule.rule_id), winner_of
+    counting = [best(rivals, by_value) for rivals in groups.values()]
+    return sorted(counting, key=lambda rule: rule.rule_id), winner_of
 
 
 # --- what they give ----------------------------------------------------------------------------------------------
@@ -166,6 +161,7 @@ class Award:
         self.eligible = [line for line in lines if line.eligible]
         self.points = {line.line_no: [] for line in lines}     # line_no -> [(rule, points)], rule None = base and tier
         self.growth = {line.line_no: [] for line in lines}
+        self.exact_base = Fraction(0)
         self.winners = {}                                      # place -> {beaten rule: winner}
         self.growth_winners = {}
         earning = {rule: places for rule, places in matched.items() if rule.effect != 'growth'}
@@ -188,14 +184,14 @@ class Award:
 
     def _exact_parts(self, line, rules):
         terms, basis = self.terms, line.basis
-        rate_rule = next((rule for rule in rules if rule.effect == 'rate'), None)
-        rate = rate_rule.value if rate_rule else terms.base_rate
+        rate = next((rule.value for rule in rules if rule.effect == 'rate'), terms.base_rate)
+        self.exact_base += basis * min(rate, terms.base_rate)
         parts = [(None, basis * min(rate, terms.base_rate) * terms.tier_multiplier)]
-        if rate_rule:
-            parts.append((rate_rule, basis * max(rate - terms.base_rate, 0) * terms.tier_multiplier))
         product = terms.tier_multiplier
         for rule in rules:
-            if rule.effect == 'multiplier':
+            if rule.effect == 'rate':
+                parts.append((rule, basis * max(rate - terms.base_rate, 0) * terms.tier_multiplier))
+            elif rule.effect == 'multiplier':
                 more = rule.value - 1
                 if terms.stacking == 'multiply':
                     more = twelve_decimals(product * rule.value) - product
@@ -212,23 +208,22 @@ class Award:
             whole[line_no] += [(rule, points) for (rule, _), points in zip(parts, shares)]
 
     def _give_bonuses(self, counting):
-        bonuses = {line.line_no: [] for line in self.lines}
         for place, rules in counting.items():
             for rule in rules:
                 if rule.effect != 'bonus_points':
                     continue
                 if place is not ORDER and rule.scope == 'line':
-                    bonuses[place].append((rule, int(rule.value)))
+                    self.points[place].append((rule, int(rule.value)))
                 if place is ORDER:
                     for line, points in self._spread_bonus(int(rule.value)):
-                        bonuses[line.line_no].append((rule, points))
-        for line_no, given in bonuses.items():
-            self.points[line_no] += sorted(given, key=lambda bonus: bonus[0].rule_id)
+                        self.points[line.line_no].append((rule, points))
+        for parts in self.points.values():
+            parts.sort(key=lambda part: part[0].rule_id if part[0] else 0)
 
     def _spread_bonus(self, value):
         basis = sum(line.basis for line in self.eligible)
         if not basis:
-            return [(self.lines[0], value)]
+            return [(line, value if line is self.eligible[0] else 0) for line in self.eligible]
         return zip(self.eligible, spread(value, [value * line.basis / basis for line in self.eligible]))
 
     # what is asked of it
@@ -239,6 +234,10 @@ class Award:
     @property
     def total(self):
         return sum(map(self.line_points, self.points))
+
+    @property
+    def base_points(self):
+        return ROUNDINGS[self.terms.award_rounding](self.exact_base)
 
     @property
     def total_growth(self):
@@ -252,7 +251,7 @@ class Award:
     def beaten(self, rule, places):
         """place -> who won, where the rule matched and could have counted."""
         winners = self.growth_winners if rule.effect == 'growth' else self.winners
-        if ORDER in places and rule.effect != 'bonus_points' and self.eligible:
+        if ORDER in places and rule.effect != 'bonus_points':
             places = [line.line_no for line in self.eligible]
         return {place: winners[place].get(rule) for place in places}
 

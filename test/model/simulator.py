@@ -57,8 +57,9 @@ def in_fractions(columns):
 
 def placed(names):
     """Placeholders of columns of earn_rule."""
-    types = {'valid_during': 'tsrange', 'mall_ids': 'integer[]', 'merchant_ids': 'integer[]', 'effective_from': 'timestamptz'}
-    return ', '.join(f'%({name})s' + f'::{types[name]}' * (name in types) for name in names)
+    types = {'valid_during': 'tsrange', 'mall_ids': 'integer[]', 'merchant_ids': 'integer[]',
+             'effective_from': 'timestamptz'}
+    return ', '.join(f'%({name})s::{types[name]}' if name in types else f'%({name})s' for name in names)
 
 
 def ranged(columns):
@@ -67,7 +68,7 @@ def ranged(columns):
 
 def range_text(start, end):
     """Local times as PostgreSQL writes a tsrange of them."""
-    return f'[' * bool(start) + '(' * (not start) + f'"{start}"' * bool(start) + ',' + f'"{end}"' * bool(end) + ')'
+    return (f'["{start}"' if start else '(') + ',' + (f'"{end}")' if end else ')')
 
 
 class Simulation:
@@ -146,6 +147,7 @@ class Simulation:
         if row is not None and isinstance(result, (dict, tuple)):
             found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
             for told in (found.get('explanation') or {}).get('rules', ()):
+                self.outcomes['rules', told['outcome']] += 1
                 if told['outcome'] == 'not_matched' and not told.pop('reason', None):
                     raise Difference(f'{what}: no reason why {told["code"]} did not match')
             same(what, found, shown(result if isinstance(result, dict) else dict(zip(row, result))))
@@ -407,6 +409,7 @@ class Simulation:
             self.compare_member(member_id)
         refs = [{'kind': kind, 'value': value, 'merchant_id': receipt[0], 'order_ref': receipt[1]}
                 for (kind, value), receipt in sorted(self.model.receipt_refs.items())]
+        self.compare_rules()
         same('receipt_ref', self.database.rows(
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
@@ -415,6 +418,37 @@ class Simulation:
                  len({'member': self.model.members, 'receipt': self.model.receipts,
                       'member_identity': self.model.identities}[name]))
         same('verify()', self.database.rows('SELECT * FROM membership.verify()'), [])
+
+    def compare_rules(self):
+        """What each rule gave, and how often its condition failed, over all members."""
+        given, failed = {}, {}
+        for member in self.model.members.values():
+            approved = {event['refers_to'] for event in member.journal if event['reason_code'] == 'approved'}
+            for event in member.journal:
+                if event['status'] in ('posted', 'pending') or event['journal_no'] in approved:
+                    for told in (event['rules'] or {'rules': ()})['rules']:
+                        if told['outcome'] == 'applied':
+                            given.setdefault(told['rule_id'], []).append((member.member_id, event['day'], told))
+            for failure in member.failures:
+                key = tuple(failure[name] for name in ('rule_id', 'version', 'sqlstate', 'message'))
+                failed.setdefault(key, []).append(member.event(failure['journal_no'])['posted_at'])
+        same('rule_effect', self.database.rows('SELECT * FROM membership.rule_effect ORDER BY rule_id'),
+             [shown(self.effect_row(versions[-1], given.get(rule_id, [])))
+              for rule_id, versions in sorted(self.model.rules.versions.items())])
+        same('rule_error', self.database.rows('SELECT * FROM membership.rule_error'
+                                              ' ORDER BY rule_id, version, sqlstate, message COLLATE "C"'),
+             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version, 'sqlstate': sqlstate,
+                     'message': message, 'failures': len(times), 'last_at': max(times)})
+              for (rule_id, version, sqlstate, message), times in sorted(failed.items())])
+
+    @staticmethod
+    def effect_row(rule, given):
+        days = [day for _, day, _ in given]
+        return {'rule_id': rule.rule_id, 'code': rule.code, 'name': rule.name, 'status': rule.status,
+                'purchases': len(given), 'members': len({member_id for member_id, _, _ in given}),
+                'points': sum(told.get('points', 0) for _, _, told in given),
+                'growth': sum(told.get('growth', 0) for _, _, told in given),
+                'first_day': min(days, default=None), 'last_day': max(days, default=None)}
 
     def compare_unsettled(self):
         owed = {}
@@ -427,7 +461,8 @@ class Simulation:
                 row['points'] += split['points'] or 0
         names = ('merchant_id', 'kind', 'payer_party_id', 'payee_party_id')
         same('merchant_unsettled',
-             self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind'),
+             self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind,'
+                                ' payer_party_id'),
              [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
 
     @property
