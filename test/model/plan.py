@@ -4,7 +4,7 @@ An operation is a dict: `do` names it, members are labels of enrolments (so that
 sense), times are absolute. The clock only goes forward and stays in the past, so every call can pass `at`.
 """
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from campaigns import BRANDS, CATEGORIES, Campaigns
@@ -226,9 +226,14 @@ class Plan:
         self.labels += 1
         number = label if self.chance(0.9) else self.random.randrange(40)
         kind, value = self._identity_of(number)
+        birthday = self._birthday()
+        if birthday:
+            born, year = date.fromisoformat(birthday), self.days.day_of(self.now).year
+            celebrated = [add_months(born, 12 * (year + later - born.year)) for later in (0, 1, 2)]
+            self._expect(label, *celebrated, *(day + timedelta(days=1) for day in celebrated))
         return {'do': 'enroll', 'label': label, 'kind': kind, 'value': value, 'at': self.now,
                 'invited_by': self.random.randrange(-1, label) if label and self.chance(0.3) else None,
-                'birthday': self._birthday(), 'channel': self.pick(CHANNELS),
+                'birthday': birthday, 'channel': self.pick(CHANNELS),
                 'source': self.pick((None, 'gate 3')), 'attributes': self.pick((None, {'a': 1}))}
 
     def _birthday(self):
@@ -305,7 +310,7 @@ class Plan:
         self._expect(operation['label'], day + timedelta(days=settings['pending_days']),
                      (last_day(settings['expiry'], day) or add_months(day, 24)) + timedelta(days=1),
                      day + timedelta(days=settings['pending_days'] + settings['min_life_days']),
-                     add_months(day, settings['tier_window_months']))
+                     add_months(day, settings['tier_window_months']), add_months(day, 12))
         self.keyed.append(operation)
         return operation
 
