@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fractions import Fraction
 
+from context import contexts
 from days import Days, add_months
-from money import ROUNDINGS, spread, to_minor_unit
+from money import ROUNDINGS, to_minor_unit
+from rules import Award, Failure, RuleBook, Terms, explain, match
 
 THIRTY_DAYS = timedelta(days=30)
 MAX_POINTS = 10**15
 JOURNAL_COLUMNS = (
     'journal_no verb occurred_at posted_at day points balance last_entry_no reason refers_to merchant_id order_ref'
     ' channel amount basis merchant_collected status reason_code points_wanted base_points available_at expires_at'
-    ' base_rate rounding tier_id tier_multiplier tier_after tier_changed lines').split()
+    ' base_rate rounding tier_id tier_multiplier tier_after tier_changed lines rules growth').split()
 
 
 class Refusal(Exception):
@@ -63,6 +65,9 @@ class Merchant:
     merchant_id: int
     party_id: int
     mall_party_id: int
+    mall_id: int = 1
+    brand: str | None = None
+    category: str | None = None
     pending_days: int | None = None
     opened_on: object = None   # first day with purchases
     ended_on: object = None    # first day without
@@ -89,6 +94,7 @@ class Configuration:
     max_future: timedelta = timedelta(minutes=10)
     allow_debt: bool = False
     tier_window_months: int = 12
+    stacking: str = 'additive'
 
 
 # --- a member ----------------------------------------------------------------------------------------------------
@@ -131,7 +137,9 @@ class Member:
         self.entries = []
         self.splits = []
         self.contexts = {}
-        self.activity = {}         # day -> [purchases, basis, points_earned]
+        self.awards = {}           # journal_no of a purchase -> what it was judged to earn
+        self.failures = []         # rows of rule_failure
+        self.activity = {}         # day -> [purchases, basis, points_earned, growth]
         self.history = []          # [tier_id, from, to, cause, journal_no]
         self.keys = {}             # (verb, ref) -> (journal_no, payload)
 
@@ -140,9 +148,9 @@ class Member:
         twin.lots = [replace(lot) for lot in self.lots]
         twin.activity = {day: list(row) for day, row in self.activity.items()}
         twin.history = [list(row) for row in self.history]
-        for name in ('journal', 'entries', 'splits'):
+        for name in ('journal', 'entries', 'splits', 'failures'):
             setattr(twin, name, list(getattr(self, name)))
-        for name in ('keys', 'contexts'):
+        for name in ('keys', 'contexts', 'awards'):
             setattr(twin, name, dict(getattr(self, name)))
         return twin
 
@@ -190,7 +198,6 @@ class Line:
     amount: Fraction
     eligible: bool
     facts: dict                # category, brand, sku, quantity
-    points: int = 0
 
     @property
     def basis(self):
@@ -198,8 +205,11 @@ class Line:
 
 
 class Programme:
-    def __init__(self, zone, digits, phone_country):
+    def __init__(self, zone, digits, phone_country, evaluate=None):
+        """evaluate(conditions, context) answers True, False, None or a Failure for each: plain SQL's business."""
         self.days = Days(zone)
+        self.evaluate = evaluate
+        self.rules = RuleBook()
         self.config = Configuration(digits, phone_country)
         self.tiers = {}
         self.merchants = {}
@@ -403,9 +413,9 @@ class Programme:
                 for dead in [lot for lot in member.lots if lot.expires_at == moment]:
                     self._take(member, event, dead, dead.remaining)
 
-    def _points_end(self, day, alive_at):
-        """When points of that day die, which are alive until a moment at least."""
-        return self.days.points_end(self.config.expiry, self.config.min_life_days, day, alive_at)
+    def _points_end(self, day, alive_at, policy=None):
+        """When points of that day die, by their own policy or the programme's: alive until a moment at least."""
+        return self.days.points_end(policy or self.config.expiry, self.config.min_life_days, day, alive_at)
 
     def _extend(self, member, purchase):
         """A purchase lets older points live as long as points by the policy that are active at once."""
@@ -501,13 +511,20 @@ class Programme:
         require(member.status != 'closed', 'MB102')
 
         self._settle(member, posted_at)
-        event = self._judge(member, order, amount, occurred_at, posted_at)
-        event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel,
-                     lines=[self._line_facts(line) for line in order] if lines is not None else None)
-        self._record_activity(member, event['day'], 1, event['basis'], 0)
+        tier = self.tiers[member.tier_at(occurred_at)]
+        matched = match(self.rules.in_force(occurred_at), contexts(
+            self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)
+        award, event = self._judge(member, order, matched, tier, amount, occurred_at, posted_at)
+        event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel)
+        if lines is not None:
+            event['lines'] = [self._line_facts(line, award) for line in order]
+        outcomes = explain(matched, award, lines is not None, tell_all=not keep)
+        if outcomes:
+            event['rules'] = {'stacking': self.config.stacking, 'rules': outcomes}
+        self._record_activity(member, event['day'], 1, event['basis'], 0, 0)
         self._split_sale(member, event, order)
         if event['status'] == 'posted':
-            self._award(member, event, event, order)
+            self._award(member, event, event, award)
             self._upgrade(member, event, event['day'])
         event.update(tier_after=member.tier_id, tier_changed=member.history[-1][4] == event['journal_no'])
         self._settle(member, posted_at)
@@ -520,6 +537,8 @@ class Programme:
                 self.receipt_refs[ref] = (merchant_id, order_ref)
             if attributes:
                 member.contexts[event['journal_no']] = attributes
+            member.awards[event['journal_no']] = award
+            self._record_failures(member, event, matched)
         return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
 
     def _read_lines(self, lines, merchant_id, amount):
@@ -549,50 +568,60 @@ class Programme:
                 return event
         return None
 
-    def _judge(self, member, order, amount, occurred_at, posted_at):
+    def _judge(self, member, order, matched, tier, amount, occurred_at, posted_at):
         """Posts the event with tier, rates and the award wanted; status says what becomes of it."""
         config = self.config
-        tier = self.tiers[member.tier_at(occurred_at)]
-        values = [line.basis * config.base_rate * tier.multiplier for line in order]
+        terms = Terms(config.base_rate, tier.multiplier, config.award_rounding, config.stacking)
+        award = Award(order, {rule: places for rule, places in matched.items()
+                              if rule.status == 'active' and not isinstance(places, Failure)}, terms)
         basis = sum(line.basis for line in order)
-        rounded = ROUNDINGS[config.award_rounding]
-        wanted = rounded(sum(values))
-        for line, points in zip(order, spread(wanted, values)):
-            line.points = points
         status, reason_code = 'posted', None
         if member.status == 'frozen':
             status, reason_code = 'rejected', 'member_frozen'
         elif (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > config.claim_days:
             status, reason_code = 'review', 'late_claim'
-        return self._post(member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
-                          reason_code=reason_code, points_wanted=wanted, base_points=rounded(basis * config.base_rate),
-                          base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
-                          tier_multiplier=tier.multiplier)
+        return award, self._post(
+            member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
+            reason_code=reason_code, points_wanted=award.total, base_points=award.base_points,
+            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id, tier_multiplier=tier.multiplier)
 
-    def _award(self, member, purchase, event, order):
+    @staticmethod
+    def _record_failures(member, event, matched):
+        member.failures += [{'journal_no': event['journal_no'], 'rule_id': rule.rule_id, 'version': rule.version,
+                             **vars(places)} for rule, places in matched.items() if isinstance(places, Failure)]
+
+    def _award(self, member, purchase, event, award):
         """Opens the lots of a purchase; event is the purchase itself or the review that approved it."""
         shares = {}
-        for line in order:
-            pending = self.merchants[line.merchant_id].pending_days
-            pending = self.config.pending_days if pending is None else pending
-            active_at = event['posted_at']
-            if pending:
-                active_at = self.days.start_of(purchase['day'] + timedelta(days=pending))
-            expires_at = self._points_end(purchase['day'], max(active_at, purchase['occurred_at']))
-            if line.points:
-                shares[active_at, expires_at] = shares.get((active_at, expires_at), 0) + line.points
+        for line in award.lines:
+            for rule, points in award.points[line.line_no]:
+                if points:
+                    life = self._life(purchase, event, line, rule)
+                    shares[life] = shares.get(life, 0) + points
         for (active_at, expires_at), points in shares.items():
             self._credit(member, event, points, active_at, expires_at)
-        self._record_activity(member, purchase['day'], 0, 0, sum(shares.values()))
-        self._split_points(member, purchase, event, order)
+        event['growth'] = award.total_growth or None
+        self._record_activity(member, purchase['day'], 0, 0, sum(shares.values()), award.total_growth)
+        self._split_points(member, purchase, event, award)
         if shares and event is purchase:
             event['available_at'] = min(active_at for active_at, _ in shares)
             event['expires_at'] = min((end for _, end in shares if end is not None), default=None)
             if event['available_at'] > event['posted_at']:
                 event['status'] = 'pending'
 
+    def _life(self, purchase, event, line, rule):
+        """From when points of a line can be spent, and from when they are dead."""
+        pending = rule and rule.pending_days
+        for default in (self.merchants[line.merchant_id].pending_days, self.config.pending_days):
+            pending = default if pending is None else pending
+        active_at = event['posted_at']
+        if pending:
+            active_at = self.days.start_of(purchase['day'] + timedelta(days=pending))
+        return active_at, self._points_end(purchase['day'], max(active_at, purchase['occurred_at']),
+                                           rule and rule.expiry)
+
     def _record_activity(self, member, day, *more):
-        row = member.activity.setdefault(day, [0, Fraction(0), 0])
+        row = member.activity.setdefault(day, [0, Fraction(0), 0, 0])
         row[:] = [old + new for old, new in zip(row, more)]
 
     def _upgrade(self, member, event, purchase_day):
@@ -621,12 +650,7 @@ class Programme:
         event = self._post(member, 'review', purchase['occurred_at'], posted_at, reason=reason, refers_to=journal_no,
                            reason_code='approved' if decision == 'approve' else 'rejected')
         if decision == 'approve':
-            if purchase['lines'] is None:
-                order = [Line(1, purchase['merchant_id'], purchase['amount'], True, {}, purchase['points_wanted'])]
-            else:
-                order = [Line(line['line_no'], line['merchant_id'], line['amount'], True, {}, line['points'])
-                         for line in purchase['lines']]
-            self._award(member, purchase, event, order)
+            self._award(member, purchase, event, member.awards[journal_no])
             self._upgrade(member, event, purchase['day'])
             self._settle(member, posted_at)
         member.keys['review', str(journal_no)] = (event['journal_no'], decision)
@@ -659,26 +683,36 @@ class Programme:
                         net * contract.commission_rate)
         event['merchant_collected'] = collected
 
-    def _split_points(self, member, purchase, event, order):
-        for merchant_id in dict.fromkeys(line.merchant_id for line in order):
+    def _split_points(self, member, purchase, event, award):
+        """Per merchant and who pays: its own base and tier points first, then funders of rules by their number."""
+        for merchant_id in dict.fromkeys(line.merchant_id for line in award.lines):
             merchant = self.merchants[merchant_id]
-            points = sum(line.points for line in order if line.merchant_id == merchant_id)
             price = self._contract(merchant_id, purchase['day']).issue_price
-            if price:
-                self._split(member, event, merchant_id, 'points_issued', merchant.party_id, merchant.mall_party_id,
-                            points * price, points)
+            issued = Counter()
+            for line in award.lines:
+                for rule, points in award.points[line.line_no] if line.merchant_id == merchant_id else ():
+                    funder = rule and (rule.funder_party_id or merchant.mall_party_id)
+                    if funder is None or funder != merchant.mall_party_id:
+                        issued[funder or merchant.party_id] += points
+            for payer in sorted(issued, key=lambda party_id: (party_id != merchant.party_id, party_id)):
+                if price:
+                    self._split(member, event, merchant_id, 'points_issued', payer, merchant.mall_party_id,
+                                issued[payer] * price, issued[payer])
 
     # results
 
-    def _line_facts(self, line):
+    @staticmethod
+    def _line_facts(line, award):
         return {'line_no': line.line_no, 'merchant_id': line.merchant_id, 'amount': line.amount, 'basis': line.basis,
-                'points': line.points, **line.facts}
+                'points': award.line_points(line.line_no), **line.facts}
 
     def _accrual_result(self, member, event, duplicate, journal_no=None):
         explanation = {'tier': self.tiers[event['tier_id']].code, 'tier_multiplier': event['tier_multiplier'],
                        'base_rate': event['base_rate'], 'rounding': event['rounding'], 'basis': event['basis']}
         if event['lines'] is not None:
             explanation['lines'] = event['lines']
+        if event['rules']:
+            explanation.update(event['rules'])
         return {
             'journal_no': event['journal_no'] if duplicate else journal_no, 'status': event['status'],
             'reason_code': event['reason_code'], 'points': event['points'], 'points_wanted': event['points_wanted'],

@@ -4,9 +4,10 @@ An operation is a dict: `do` names it, members are labels of enrolments (so that
 sense), times are absolute. The clock only goes forward and stays in the past, so every call can pass `at`.
 """
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from campaigns import BRANDS, CATEGORIES, Campaigns
 from days import Days, add_months, last_day
 
 PLACES = [
@@ -39,8 +40,9 @@ class Plan:
         self.settings = {'expiry': '24 months', 'min_life_days': 0, 'pending_days': 0, 'tier_window_months': 12}
         self.coming = []           # (instant, label): something of that member is due then
         self.focus = None          # whom the next operation should touch
+        self.campaigns = Campaigns(self)
         self.setup = self._setup()
-        self.operations = []
+        self.operations = [self.campaigns.insert() for _ in range(self.random.randint(2, 6))]
         while len(self.operations) < count:
             self._tick()
             progress = len(self.operations) / count
@@ -133,6 +135,8 @@ class Plan:
             steps.append(self._contract(merchant_id, None))
         steps += [self._tiers(tier) for tier in TIERS[1:]]
         steps += [self._configure() for _ in range(2)]
+        steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
+            'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
         return steps
 
     def _contract(self, merchant_id, day):
@@ -155,18 +159,19 @@ class Plan:
         name, value = self.pick((
             ('base_rate', self.pick((Decimal(1), Decimal('0.1'), Decimal('1.5'), self.rate(0, 9_999_999, 6)))),
             ('award_rounding', self.pick(('floor', 'half_up', 'ceiling'))),
-            ('expiry', self._policy()),
-            ('expiry', self._policy()),
+            ('expiry', self.policy()),
+            ('expiry', self.policy()),
             ('min_life_days', self.pick((0, 0, 0, 1, 10, 45))),
             ('extend_on_activity', self.pick((True, False))),
             ('pending_days', self.pick((0, 0, 1, 7, 40))),
             ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
             ('allow_debt', self.pick((True, True, False))),
-            ('tier_window_months', self.pick((1, 6, 12, 120)))))
+            ('tier_window_months', self.pick((1, 6, 12, 120))),
+            ('stacking', self.pick(('additive', 'multiply')))))
         self.settings[name] = value
         return {'do': 'program', 'name': name, 'value': value}
 
-    def _policy(self):
+    def policy(self):
         later = self.pick(('', '', ' + 1', f' + {self.random.randint(2, 10)}'))
         day = self.days.day_of(self.now) + timedelta(days=self.random.randint(-40, 200))
         return self.pick((
@@ -198,7 +203,7 @@ class Plan:
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
             self._accrue: 0.36, self._again: 0.08, self._grant: 0.10, self._adjust: 0.12, self._configuration: 0.07,
-            self._read: 0.13, self._identity: 0.02, self._profile: 0.02,
+            self.campaigns.operation: 0.07, self._read: 0.13, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
         return self.pick_weighted(kinds)()
 
@@ -222,10 +227,20 @@ class Plan:
         self.labels += 1
         number = label if self.chance(0.9) else self.random.randrange(40)
         kind, value = self._identity_of(number)
+        birthday = self._birthday()
+        if birthday:
+            born, year = date.fromisoformat(birthday), self.days.day_of(self.now).year
+            celebrated = [add_months(born, 12 * (year + later - born.year)) for later in (0, 1, 2)]
+            self._expect(label, *celebrated, *(day + timedelta(days=1) for day in celebrated))
         return {'do': 'enroll', 'label': label, 'kind': kind, 'value': value, 'at': self.now,
                 'invited_by': self.random.randrange(-1, label) if label and self.chance(0.3) else None,
-                'birthday': '2000-02-29' if self.chance(0.3) else None, 'channel': self.pick(CHANNELS),
+                'birthday': birthday, 'channel': self.pick(CHANNELS),
                 'source': self.pick((None, 'gate 3')), 'attributes': self.pick((None, {'a': 1}))}
+
+    def _birthday(self):
+        """Often one of these days."""
+        near = self.days.day_of(self.now) + timedelta(days=self.random.randint(-3, 30))
+        return self.pick((None, '2000-02-29', near.replace(year=1988).isoformat(), f'19{self.random.randint(50, 99)}-06-15'))
 
     def _occurred_at(self):
         draw = self.random.random()
@@ -269,8 +284,9 @@ class Plan:
                 line['merchant_id'] = self.pick(MERCHANTS)
             if self.chance(0.2):
                 line['eligible'] = self.chance(0.3)
-            for key, value in (('category', 'food'), ('brand', 'B'), ('sku', 'S 1'), ('quantity', 2)):
-                if self.chance(0.1):
+            for key, value in (('category', self.pick(CATEGORIES)), ('brand', self.pick(BRANDS)), ('sku', 'S 1'),
+                               ('quantity', self.pick((1, 2, Decimal('0.375'))))):
+                if self.chance(0.2):
                     line[key] = value
             lines.append(line)
         return lines
@@ -281,7 +297,7 @@ class Plan:
             'do': 'accrue', 'label': self.someone(), 'merchant_id': self.pick(MERCHANTS),
             'amount': self.money(units), 'order_ref': self.new_ref(), 'occurred_at': self._occurred_at(),
             'channel': self.pick(CHANNELS), 'lines': self._lines(units) if self.chance(0.4) else None,
-            'tenders': None, 'attributes': self.pick((None, None, {'table': 7, 'x': [1, 2]})), 'external_refs': None,
+            'tenders': None, 'attributes': self._attributes(), 'external_refs': None,
             'at': self._posting_time(), 'preview': self.chance(0.3)}
         if self.chance(0.15):
             operation['tenders'] = [{'kind': 'cash', 'amount': self.money(self.random.randint(0, units))}]
@@ -295,9 +311,13 @@ class Plan:
         self._expect(operation['label'], day + timedelta(days=settings['pending_days']),
                      (last_day(settings['expiry'], day) or add_months(day, 24)) + timedelta(days=1),
                      day + timedelta(days=settings['pending_days'] + settings['min_life_days']),
-                     add_months(day, settings['tier_window_months']))
+                     add_months(day, settings['tier_window_months']), add_months(day, 12))
         self.keyed.append(operation)
         return operation
+
+    def _attributes(self):
+        return self.pick((None, None, None, {'table': 7, 'x': [1, 2]}, {'table': 'bar'}, {'wedding': '2016-02-29'},
+                          {'wedding': 'soon', 'table': '3'}))
 
     def _spoiled(self, operation):
         """One thing wrong and no more, as no document says which of two is told: a known member, an open merchant."""

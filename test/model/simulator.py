@@ -9,6 +9,7 @@ from database import instant, parse_instant
 from model import Contract, Merchant, Programme, Refusal, Tier
 from money import to_decimal
 from plan import MERCHANTS, NOBODY, Plan
+from rules import BEGINNING, Rule
 
 EVERYONE_EVERY = 50
 TYPED = {'amount': 'numeric', 'lines': 'jsonb', 'tenders': 'jsonb', 'attributes': 'jsonb', 'external_refs': 'jsonb',
@@ -50,6 +51,26 @@ def same(what, found, expected):
         raise Difference(f'{what}: database {found!r}, model {expected!r}')
 
 
+def in_fractions(columns):
+    return {name: Fraction(value) if isinstance(value, Decimal) else value for name, value in columns.items()}
+
+
+def placed(names):
+    """Placeholders of columns of earn_rule."""
+    types = {'valid_during': 'tsrange', 'mall_ids': 'integer[]', 'merchant_ids': 'integer[]',
+             'effective_from': 'timestamptz'}
+    return ', '.join(f'%({name})s::{types[name]}' if name in types else f'%({name})s' for name in names)
+
+
+def ranged(columns):
+    return columns | ({'valid_during': range_text(*columns['valid_during'])} if 'valid_during' in columns else {})
+
+
+def range_text(start, end):
+    """Local times as PostgreSQL writes a tsrange of them."""
+    return (f'["{start}"' if start else '(') + ',' + (f'"{end}")' if end else ')')
+
+
 class Simulation:
     def __init__(self, database, seed, count):
         self.database = database
@@ -73,7 +94,7 @@ class Simulation:
     def _start(self):
         plan, run = self.plan, self.database.run
         self.database.start_programme(plan.zone, plan.currency)
-        self.model = Programme(plan.zone, plan.digits, plan.phone_country)
+        self.model = Programme(plan.zone, plan.digits, plan.phone_country, self.evaluate)
         self.ids = {NOBODY: 10**9}
         rows = self.database.rows('SELECT * FROM membership.tier')
         self.model.tiers = {
@@ -81,13 +102,14 @@ class Simulation:
                                  None if row['qualify_basis'] is None else Fraction(row['qualify_basis']),
                                  row['validity_months']) for row in rows}
         run("INSERT INTO membership.party VALUES (2, 'Shop', 'merchant'), (3, 'Chain', 'merchant'),"
-            " (4, 'Annex', 'mall')")
+            " (4, 'Annex', 'mall'), (5, 'Bank', 'sponsor')")
         run("INSERT INTO membership.mall VALUES (2, 'Annex', 4)")
         for merchant_id in MERCHANTS:
             party, mall = {3: (2, 1), 4: (3, 1), 5: (3, 2)}.get(merchant_id, (1, 1))
-            run('INSERT INTO membership.merchant (merchant_id, name, party_id, mall_id) VALUES (%s, %s, %s, %s)',
-                (merchant_id, f'shop {merchant_id}', party, mall))
-            self.model.merchants[merchant_id] = Merchant(merchant_id, party, {1: 1, 2: 4}[mall])
+            brand, category = {1: (None, 'food'), 2: ('B', 'baby'), 4: ('C', None)}.get(merchant_id, (None, None))
+            run('INSERT INTO membership.merchant (merchant_id, name, party_id, mall_id, brand, category)'
+                ' VALUES (%s, %s, %s, %s, %s, %s)', (merchant_id, f'shop {merchant_id}', party, mall, brand, category))
+            self.model.merchants[merchant_id] = Merchant(merchant_id, party, {1: 1, 2: 4}[mall], mall, brand, category)
 
     def step(self, operation):
         arguments = {key: value for key, value in operation.items() if key != 'do'}
@@ -99,6 +121,13 @@ class Simulation:
         getattr(self, 'do_' + operation['do'])(**arguments)
         if arguments.get('member_id') in self.model.members:
             self.compare_member(arguments['member_id'])
+
+    def evaluate(self, conditions, context):
+        """Money has the currency's decimals, or a quotient would have others."""
+        unit = Decimal(1).scaleb(-self.plan.digits)
+        return self.database.evaluate(conditions, {
+            name: to_decimal(value).quantize(unit) if isinstance(value, Fraction) else value
+            for name, value in context.items()})
 
     # --- the two sides of a call
 
@@ -117,6 +146,10 @@ class Simulation:
         self.outcomes[what, sqlstate or (row.get('status') or 'done') + ' again' * bool(row.get('duplicate'))] += 1
         if row is not None and isinstance(result, (dict, tuple)):
             found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
+            for told in (found.get('explanation') or {}).get('rules', ()):
+                self.outcomes['rules', told['outcome']] += 1
+                if told['outcome'] == 'not_matched' and not told.pop('reason', None):
+                    raise Difference(f'{what}: no reason why {told["code"]} did not match')
             same(what, found, shown(result if isinstance(result, dict) else dict(zip(row, result))))
         return result
 
@@ -260,6 +293,47 @@ class Simulation:
                           (contract_id, merchant_id, day, *terms))
         contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:])))
 
+    # --- earning rules
+
+    def do_rule(self, columns):
+        names = ', '.join(columns)
+        self.database.run(f'INSERT INTO membership.earn_rule ({names}) VALUES ({placed(columns)})', ranged(columns))
+        self.model.rules.insert(**in_fractions(columns))
+        self.compare_versions()
+
+    def do_rule_update(self, rule_id, changes, effective_from):
+        if rule_id not in self.model.rules.versions:
+            return                 # its insert was left out of a shortened list
+        given = dict(changes, effective_from=effective_from) if effective_from else changes
+        assigned = ', '.join(f'{name} = {placed([name])}' for name in given)
+        before = self.database.clock()
+        row = self.database.run(f'UPDATE membership.earn_rule SET {assigned} WHERE rule_id = {rule_id}'
+                                ' RETURNING effective_from', ranged(given)).fetchone()
+        if effective_from is None and not before <= row[0] <= self.database.clock():
+            raise Difference(f'effective_from {row[0]} is not the time of the update')
+        self.model.rules.update(rule_id, row[0].astimezone(UTC), **in_fractions(changes))
+        self.compare_versions()
+
+    def do_refused_rule(self, sqlstate, columns):
+        names = ', '.join(columns)
+        _, refused = self.database.row(
+            f'INSERT INTO membership.earn_rule ({names}) VALUES ({placed(columns)}) RETURNING rule_id', columns)
+        same(f'rule {columns}', refused, sqlstate)
+        self.outcomes['earn_rule', refused] += 1
+
+    def compare_versions(self):
+        found = self.database.rows('SELECT rule_id, version, effective_from, definition FROM membership.rule_version'
+                                   ' ORDER BY rule_id, version')
+        expected = []
+        for _, versions in sorted(self.model.rules.versions.items()):
+            for rule in versions:
+                definition = shown(dict(vars(rule), valid_during=range_text(*rule.valid_during)))
+                if rule.effective_from == BEGINNING:
+                    definition['effective_from'] = '-infinity'
+                expected.append({name: definition[name] for name in ('rule_id', 'version', 'effective_from')}
+                                | {'definition': definition})
+        same('rule_version', found, expected)
+
     # --- comparison
 
     def statement_row(self, event, entry):
@@ -285,7 +359,8 @@ class Simulation:
             'lot': [dict({name: value for name, value in vars(lot).items() if name != 'born_dead'}, **wallet, held=0)
                     for lot in member.lots],
             'merchant_split': [dict(split, **own) for split in member.splits],
-            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2])
+            'rule_failure': [dict(failure, **own) for failure in member.failures],
+            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2], growth=row[3])
                              for day, row in sorted(member.activity.items())],
             'journal_context': [dict(own, journal_no=number, attributes=attributes)
                                 for number, attributes in member.contexts.items()],
@@ -335,6 +410,7 @@ class Simulation:
             self.compare_member(member_id)
         refs = [{'kind': kind, 'value': value, 'merchant_id': receipt[0], 'order_ref': receipt[1]}
                 for (kind, value), receipt in sorted(self.model.receipt_refs.items())]
+        self.compare_rules()
         same('receipt_ref', self.database.rows(
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
@@ -343,6 +419,37 @@ class Simulation:
                  len({'member': self.model.members, 'receipt': self.model.receipts,
                       'member_identity': self.model.identities}[name]))
         same('verify()', self.database.rows('SELECT * FROM membership.verify()'), [])
+
+    def compare_rules(self):
+        """What each rule gave, and how often its condition failed, over all members."""
+        given, failed = {}, {}
+        for member in self.model.members.values():
+            approved = {event['refers_to'] for event in member.journal if event['reason_code'] == 'approved'}
+            for event in member.journal:
+                if event['status'] in ('posted', 'pending') or event['journal_no'] in approved:
+                    for told in (event['rules'] or {'rules': ()})['rules']:
+                        if told['outcome'] == 'applied':
+                            given.setdefault(told['rule_id'], []).append((member.member_id, event['day'], told))
+            for failure in member.failures:
+                key = tuple(failure[name] for name in ('rule_id', 'version', 'sqlstate', 'message'))
+                failed.setdefault(key, []).append(member.event(failure['journal_no'])['posted_at'])
+        same('rule_effect', self.database.rows('SELECT * FROM membership.rule_effect ORDER BY rule_id'),
+             [shown(self.effect_row(versions[-1], given.get(rule_id, [])))
+              for rule_id, versions in sorted(self.model.rules.versions.items())])
+        same('rule_error', self.database.rows('SELECT * FROM membership.rule_error'
+                                              ' ORDER BY rule_id, version, sqlstate, message COLLATE "C"'),
+             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version, 'sqlstate': sqlstate,
+                     'message': message, 'failures': len(times), 'last_at': max(times)})
+              for (rule_id, version, sqlstate, message), times in sorted(failed.items())])
+
+    @staticmethod
+    def effect_row(rule, given):
+        days = [day for _, day, _ in given]
+        return {'rule_id': rule.rule_id, 'code': rule.code, 'name': rule.name, 'status': rule.status,
+                'purchases': len(given), 'members': len({member_id for member_id, _, _ in given}),
+                'points': sum(told.get('points', 0) for _, _, told in given),
+                'growth': sum(told.get('growth', 0) for _, _, told in given),
+                'first_day': min(days, default=None), 'last_day': max(days, default=None)}
 
     def compare_unsettled(self):
         owed = {}
@@ -355,7 +462,8 @@ class Simulation:
                 row['points'] += split['points'] or 0
         names = ('merchant_id', 'kind', 'payer_party_id', 'payee_party_id')
         same('merchant_unsettled',
-             self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind'),
+             self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind,'
+                                ' payer_party_id'),
              [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
 
     @property
