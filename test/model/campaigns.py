@@ -38,7 +38,7 @@ class Campaigns:
         changes = {'status': plan.pick(('active', 'active', 'paused', 'shadow', 'ended', 'draft')),
                    'value': self._value(rule['effect']), 'priority': plan.random.randint(-1, 2),
                    'exclusive': plan.chance(0.2), 'stack_group': self._group(rule),
-                   'condition': self._condition(rule['scope']), 'valid_during': self._window(),
+                   'condition': self._condition(rule['scope']), 'valid_during': self.window(),
                    'channels': plan.pick((None, ['app', 'wechat'])), 'pending_days': plan.pick((None, 0, 2, 30)),
                    'expiry': plan.pick((None, plan.policy())), 'funder_party_id': plan.pick((None, *PARTIES)),
                    'merchant_ids': plan.pick((None, [1, 2, 3]))}
@@ -86,7 +86,7 @@ class Campaigns:
             columns.update(plan.pick((
                 {'categories': ['food', 'baby']}, {'brands': ['B']}, {'channels': ['app']}, {'tiers': ['regular']},
                 {'tiers': ['silver', 'gold', 'diamond']}, {'merchant_ids': [plan.pick((1, 3))]}, {'mall_ids': [1]},
-                {'valid_during': self._window()}, {})))
+                {'valid_during': self.window()}, {})))
         return columns
 
     def _extras(self, columns):
@@ -117,7 +117,7 @@ class Campaigns:
         group, effect = self.plan.pick(GROUPS[columns['effect']]), columns['effect']
         return f'{group}_{columns["scope"]}' if effect in ('bonus_points', 'growth') else group
 
-    def _window(self):
+    def window(self):
         """Local times, some without an end."""
         plan = self.plan
         start = plan.days.local(plan.now).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -127,12 +127,12 @@ class Campaigns:
 
     def _condition(self, scope):
         plan = self.plan
-        condition = self._simple_condition(scope)
+        condition = self.simple_condition(scope)
         if plan.chance(0.15):
-            condition = f'({condition}) {plan.pick(("AND", "OR", "AND NOT"))} ({self._simple_condition(scope)})'
+            condition = f'({condition}) {plan.pick(("AND", "OR", "AND NOT"))} ({self.simple_condition(scope)})'
         return condition
 
-    def _simple_condition(self, scope):
+    def simple_condition(self, scope):
         """One of what marketers ask for."""
         plan, number = self.plan, self.plan.random.randint
         step = plan.money(number(1, 300 * 10**plan.digits))

@@ -21,24 +21,29 @@ def contexts(programme, member, order, merchant_id, occurred_at, channel, attrib
     """Of the order and of each eligible line; without any the order meets no rule."""
     if not any(line.eligible for line in order):
         return {}
-    everywhere = {'order_amount': sum(line.amount for line in order), 'order_basis': sum(line.basis for line in order),
-                  'channel': channel, 'tier': tier.code, 'tier_rank': tier.rank, 'order_attributes': attributes or {}}
     day = programme.days.day_of(occurred_at)
-    profile = programme.profiles[member.member_id]
-    everywhere |= clock(programme.days.local(occurred_at))
-    everywhere |= birthday(profile['birthday'] and date.fromisoformat(profile['birthday']), day)
-    everywhere |= {'member_days': (day - programme.days.day_of(member.enrolled_at)).days, 'tags': profile['tags'],
-                   'source': profile['source'], 'member_attributes': profile['attributes']}
-    everywhere |= activity(member, day)
+    of_order = order_context(programme, member, merchant_id, occurred_at, channel, attributes,
+                             sum(line.amount for line in order), sum(line.basis for line in order), tier)
     seen = set(goods_before(programme, member, day))
-    places = {ORDER: place(programme, merchant_id, {}, day, seen) | dict.fromkeys((
-        'line_amount', 'line_basis', 'quantity', 'sku'))}
+    places = {ORDER: of_order}
     for line in order:
         if line.eligible:
-            places[line.line_no] = place(programme, line.merchant_id, line.facts, day, seen) | {
+            places[line.line_no] = of_order | place(programme, line.merchant_id, line.facts, day, seen) | {
                 'line_amount': line.amount, 'line_basis': line.basis, 'quantity': line.facts.get('quantity'),
                 'sku': line.facts.get('sku')}
-    return {number: everywhere | there for number, there in places.items()}
+    return places
+
+
+def order_context(programme, member, merchant_id, occurred_at, channel, attributes, amount, basis, tier):
+    day = programme.days.day_of(occurred_at)
+    profile = programme.profiles[member.member_id]
+    return {'order_amount': amount, 'order_basis': basis, 'channel': channel, 'tier': tier.code, 'tier_rank': tier.rank,
+            'order_attributes': attributes or {}, **clock(programme.days.local(occurred_at)),
+            **birthday(profile['birthday'] and date.fromisoformat(profile['birthday']), day),
+            'member_days': (day - programme.days.day_of(member.enrolled_at)).days, 'tags': profile['tags'],
+            'source': profile['source'], 'member_attributes': profile['attributes'], **activity(member, day),
+            **place(programme, merchant_id, {}, day, set(goods_before(programme, member, day))),
+            **dict.fromkeys(('line_amount', 'line_basis', 'quantity', 'sku'))}
 
 
 def clock(local):
@@ -55,6 +60,9 @@ def birthday(born, day):
 
 
 def place(programme, merchant_id, facts, day, seen):
+    if merchant_id is None:
+        return dict.fromkeys(('merchant_id', 'mall_id', 'brand', 'category', 'merchant_days', 'first_at_merchant',
+                              'first_in_category'))
     merchant = programme.merchants[merchant_id]
     category = facts.get('category', merchant.category)
     return {'merchant_id': merchant_id, 'mall_id': merchant.mall_id, 'brand': facts.get('brand', merchant.brand),

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from campaigns import BRANDS, CATEGORIES, Campaigns
+from checkout import Checkout
 from days import Days, add_months, last_day
 
 PLACES = [
@@ -41,6 +42,7 @@ class Plan:
         self.coming = []           # (instant, label): something of that member is due then
         self.focus = None          # whom the next operation should touch
         self.campaigns = Campaigns(self)
+        self.checkout = Checkout(self)
         self.setup = self._setup()
         self.operations = [self.campaigns.insert() for _ in range(self.random.randint(2, 6))]
         while len(self.operations) < count:
@@ -135,6 +137,8 @@ class Plan:
             steps.append(self._contract(merchant_id, None))
         steps += [self._tiers(tier) for tier in TIERS[1:]]
         steps += [self._configure() for _ in range(2)]
+        steps.append({'do': 'program', 'name': 'transfers', 'value': True})
+        steps += self.checkout.setup()
         steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
             'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
         return steps
@@ -142,7 +146,8 @@ class Plan:
     def _contract(self, merchant_id, day):
         return {'do': 'contract', 'merchant_id': merchant_id, 'day': day, 'collects': self.pick(('merchant', 'mall')),
                 'commission_rate': self.rate(0, 30, 2) if self.chance(0.7) else self.rate(0, 999_999, 6),
-                'issue_price': self.rate(0, 100, 3) if self.chance(0.7) else self.rate(0, 99_999, 6)}
+                'issue_price': self.rate(0, 100, 3) if self.chance(0.7) else self.rate(0, 99_999, 6),
+                'redemption_price': self.pick((Decimal('0.03'), Decimal(0), self.rate(0, 2000, 3), self.rate(0, 99_999, 6)))}
 
     def _tiers(self, code):
         rank = TIERS.index(code)
@@ -167,7 +172,11 @@ class Plan:
             ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
             ('allow_debt', self.pick((True, True, False))),
             ('tier_window_months', self.pick((1, 6, 12, 120))),
-            ('stacking', self.pick(('additive', 'multiply')))))
+            ('stacking', self.pick(('additive', 'multiply'))),
+            ('reinstatement_days', self.pick((0, 0, 1, 30))),
+            ('transfers', self.chance(0.8)),
+            ('transfer_minimum', self.pick((1, 1, 10, 100))),
+            ('transfer_daily_limit', self.pick((None, None, 50, 500)))))
         self.settings[name] = value
         return {'do': 'program', 'name': name, 'value': value}
 
@@ -202,8 +211,9 @@ class Plan:
             return self._enroll()
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
-            self._accrue: 0.36, self._again: 0.08, self._grant: 0.10, self._adjust: 0.12, self._configuration: 0.07,
-            self.campaigns.operation: 0.07, self._read: 0.13, self._identity: 0.02, self._profile: 0.02,
+            self._accrue: 0.28, self._again: 0.07, self._grant: 0.08, self._adjust: 0.07, self._configuration: 0.06,
+            self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
+            self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
         return self.pick_weighted(kinds)()
 
@@ -256,7 +266,7 @@ class Plan:
             return self.now - timedelta(days=self.random.randint(1, 50), seconds=self.random.randint(0, 90_000))
         return self.now - timedelta(days=self.random.randint(50, 1200))
 
-    def _posting_time(self):
+    def posting_time(self):
         """Mostly the clock; sometimes an `at` of the past, which the engine raises."""
         return self.now - timedelta(seconds=self.random.randint(1, 9_000_000)) if self.chance(0.05) else self.now
 
@@ -270,7 +280,7 @@ class Plan:
             return self.random.randint(1, 400 * 10**self.digits)
         return self.random.randint(1, 10**6 * 10**self.digits)
 
-    def _lines(self, units):
+    def lines(self, units):
         count = self.random.randint(1, 6)
         cuts = sorted(self.random.randint(0, units) for _ in range(count - 1))
         parts = [high - low for low, high in zip([0] + cuts, cuts + [units])]
@@ -296,10 +306,15 @@ class Plan:
         operation = {
             'do': 'accrue', 'label': self.someone(), 'merchant_id': self.pick(MERCHANTS),
             'amount': self.money(units), 'order_ref': self.new_ref(), 'occurred_at': self._occurred_at(),
-            'channel': self.pick(CHANNELS), 'lines': self._lines(units) if self.chance(0.4) else None,
+            'channel': self.pick(CHANNELS), 'lines': self.lines(units) if self.chance(0.4) else None,
             'tenders': None, 'attributes': self._attributes(), 'external_refs': None,
-            'at': self._posting_time(), 'preview': self.chance(0.3)}
-        if self.chance(0.15):
+            'at': self.posting_time(), 'preview': self.chance(0.3)}
+        if self.checkout.orders and self.chance(0.35):
+            operation |= self.checkout.purchase()
+        elif self.chance(0.15):
+            operation['tenders'] = self.checkout.tenders(*(operation[name] for name in (
+                'label', 'amount', 'lines', 'merchant_id')))
+        elif self.chance(0.15):
             operation['tenders'] = [{'kind': 'cash', 'amount': self.money(self.random.randint(0, units))}]
         if self.chance(0.15):
             kinds = self.random.sample(('wechat', 'alipay', 'pos'), 2)
@@ -336,14 +351,14 @@ class Plan:
         if expires_at:
             self.coming.append((expires_at, label))
         operation = {'do': 'grant', 'label': label, 'points': self._points(), 'reason': 'birthday',
-                     'ref': self.new_ref(), 'expires_at': expires_at, 'at': self._posting_time()}
+                     'ref': self.new_ref(), 'expires_at': expires_at, 'at': self.posting_time()}
         self.keyed.append(operation)
         return operation
 
     def _adjust(self):
         sign = -1 if self.chance(0.75) else 1
         operation = {'do': 'adjust', 'label': self.someone(), 'points': sign * self._points(), 'reason': 'complaint',
-                     'ref': self.new_ref(), 'at': self._posting_time()}
+                     'ref': self.new_ref(), 'at': self.posting_time()}
         self.keyed.append(operation)
         return operation
 
@@ -362,6 +377,8 @@ class Plan:
             return dict(first)
         if self.chance(0.3):
             return dict(first, label=self.someone())
+        if first['do'] in ('redeem', 'authorize', 'capture', 'transfer'):
+            return dict(first, **self.pick(({'points': self.random.randint(1, 100)}, {'at': self.now})))
         if first['do'] != 'accrue':
             return dict(first, **self.pick(({'points': first['points'] + 1}, {'reason': 'other'}, {'at': self.now})))
         if first['external_refs'] and self.chance(0.6):

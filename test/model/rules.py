@@ -50,11 +50,13 @@ class Rule:
     def unit(self):
         return 'growth' if self.effect == 'growth' else 'points'
 
-    def admits(self, context):
-        start, end = self.valid_during
-        return ((start is None or start <= context['occurred_at']) and (end is None or context['occurred_at'] < end)
-                and all(getattr(self, name) is None or context[column] in getattr(self, name)
-                        for name, column in FILTERS.items()))
+
+def admits(rule, context):
+    """By window and filters, of earning and of burn rules."""
+    start, end = rule.valid_during
+    return ((start is None or start <= context['occurred_at']) and (end is None or context['occurred_at'] < end)
+            and all(getattr(rule, name, None) is None or context[column] in getattr(rule, name)
+                    for name, column in FILTERS.items()))
 
 
 class RuleBook:
@@ -95,7 +97,7 @@ def match(rules, contexts, evaluate):
     """
     matched = {rule: [] for rule in rules}
     for place, context in contexts.items():
-        asked = [rule for rule in matched if (rule.scope == 'order') == (place is ORDER) and rule.admits(context)]
+        asked = [rule for rule in matched if (rule.scope == 'order') == (place is ORDER) and admits(rule, context)]
         answers = evaluate([rule.condition or 'true' for rule in asked], context) if asked else ()
         for rule, answer in zip(asked, answers):
             if isinstance(matched[rule], Failure):
