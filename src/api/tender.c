@@ -87,22 +87,21 @@ find_before(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *loa
 
 /* Points listed without a hold are those spent before, to the point; or, when nothing was, to be redeemed. */
 static void
-compare_listed(const MbrPurchaseArgs *args, int named, MbrTenders *tenders)
+compare_listed(const MbrPurchaseArgs *args, MbrTenders *tenders)
 {
     int64 listed = 0, before = 0;
-    int n = 0;
 
     for (int i = 0; i < args->ntenders; i++)
         if (args->tenders[i].hold_ref == NULL) {
-            tenders->fresh[n++] = &args->tenders[i];
+            tenders->listed[tenders->nlisted++] = &args->tenders[i];
             listed += args->tenders[i].points;
         }
     for (int i = 0; i < tenders->nspent; i++)
         before += tenders->spent[i].points;
-    for (int i = named; i < tenders->nholds; i++)
+    for (int i = tenders->nnamed; i < tenders->nholds; i++)
         before += tenders->holds[i]->points;
-    tenders->nfresh = before == 0 ? n : 0;
-    if (n > 0 && before > 0 && listed != before)
+    tenders->redeems = before == 0;
+    if (tenders->nlisted > 0 && before > 0 && listed != before)
         mbr_spend_refuse_limit(psprintf("tenders list " INT64_FORMAT " points", listed),
                                psprintf(INT64_FORMAT " were redeemed or held for the order before.", before));
 }
@@ -111,25 +110,24 @@ MbrTenders
 mbr_tenders_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work)
 {
     MbrTenders tenders = {0};
-    int named;
 
     if (args->ntenders == 0 && work->member.order_spends == 0)
         return tenders;
     tenders.holds = palloc(sizeof(MbrHold *) * Max(work->member.nholds, 1));
-    tenders.fresh = palloc(sizeof(MbrTenderArg *) * Max(args->ntenders, 1));
+    tenders.listed = palloc(sizeof(MbrTenderArg *) * Max(args->ntenders, 1));
     for (int i = 0; i < args->ntenders; i++)
         if (args->tenders[i].hold_ref != NULL)
             name_hold(args, &work->member, &args->tenders[i], &tenders);
-    named = tenders.nholds;
+    tenders.nnamed = tenders.nholds;
     find_before(session, args, load, &work->member, &tenders);
-    compare_listed(args, named, &tenders);
+    compare_listed(args, &tenders);
     return tenders;
 }
 
 int
 mbr_tenders_events(const MbrTenders *tenders)
 {
-    return tenders->nholds + tenders->nfresh;
+    return tenders->nholds + (tenders->redeems ? tenders->nlisted : 0);
 }
 
 /* ------------------------------------------------------------------ post */
@@ -143,30 +141,46 @@ add_share(Paying *paying, int64 journal_no, int64 points, int64 value, int merch
     paying->purchase->tendered += value;
 }
 
-/* Whose lines a hold pays for, when a tender says. */
-static int
-merchant_of_hold(const MbrPurchaseArgs *args, const MbrHold *hold)
+static void
+check_amount(const Paying *paying, const MbrTenderArg *tender, int64 points, int64 value)
+{
+    int digits = paying->load->config->digits;
+
+    if (tender->amount != NULL && mbr_money_parse(tender->amount, digits, "tender amount") != value)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("a tender of " INT64_FORMAT " points has another amount than they are worth", points),
+                 errdetail("They are worth %s.", mbr_money_text(value, digits)),
+                 errhint("Leave the tender's amount out.")));
+}
+
+/* The tender that names a hold, or NULL. */
+static const MbrTenderArg *
+tender_of_hold(const MbrPurchaseArgs *args, const MbrHold *hold)
 {
     for (int i = 0; i < args->ntenders; i++)
         if (args->tenders[i].hold_ref != NULL && strcmp(args->tenders[i].hold_ref, hold->ref) == 0)
-            return args->tenders[i].merchant_id;
-    return 0;
+            return &args->tenders[i];
+    return NULL;
 }
 
 static void
 capture_hold(Paying *paying, MbrHold *hold)
 {
+    const MbrTenderArg *tender = tender_of_hold(paying->args, hold);
     MbrWork *work = paying->work;
     MbrJournal *journal;
     int64 value;
 
     work->refusal = mbr_may_spend(work);
     mbr_raise_refusal(work);
-    journal = mbr_hold_capture(paying->session, paying->load, work, hold, hold->points, &value);
+    journal = mbr_hold_capture(paying->session, paying->load, work, hold, hold->points, paying->args, &value);
     mbr_raise_refusal(work);
     if (hold->order_ref != NULL)
         work->member.order_spends--;
-    add_share(paying, journal->journal_no, hold->points, value, merchant_of_hold(paying->args, hold));
+    if (tender != NULL)
+        check_amount(paying, tender, hold->points, value);
+    add_share(paying, journal->journal_no, hold->points, value, tender == NULL ? 0 : tender->merchant_id);
 }
 
 static MbrSpendCase
@@ -194,7 +208,6 @@ static void
 redeem(Paying *paying, const MbrTenderArg *tender)
 {
     const MbrPurchaseArgs *args = paying->args;
-    const MbrConfig *config = paying->load->config;
     MbrSpendArgs *request = palloc(sizeof(MbrSpendArgs));
     MbrSpendCase judged;
     MbrJournal *journal;
@@ -212,13 +225,7 @@ redeem(Paying *paying, const MbrTenderArg *tender)
     judged = judge(paying, request);
     mbr_spend_check(&judged, tender->points);
     spend = mbr_spend_facts(&judged, tender->points);
-    if (tender->amount != NULL &&
-        mbr_money_parse(tender->amount, config->digits, "tender amount") != spend->value)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("a tender of " INT64_FORMAT " points has another amount than they are worth",
-                               tender->points),
-                        errdetail("They are worth %s.", mbr_money_text(spend->value, config->digits)),
-                        errhint("Leave the tender's amount out.")));
+    check_amount(paying, tender, tender->points, spend->value);
     journal = mbr_redeem(paying->work, spend, tender->points);
     mbr_raise_refusal(paying->work);
     add_share(paying, journal->journal_no, tender->points, spend->value, tender->merchant_id);
@@ -293,40 +300,37 @@ spread_shares(const Paying *paying)
                 spread_share(paying->purchase, &paying->shares[i]);
 }
 
-/* Spent before, but listed for the lines of some merchants: the worth follows the points. */
+/*
+ * What was spent before is for the lines of the merchants that the list names: the worth follows the points.
+ * Shares are in the order of posting: spent, named holds, holds of the order.
+ */
 static void
-assign_listed(Paying *paying)
+assign_listed(Paying *paying, const MbrTenders *tenders)
 {
-    const MbrPurchaseArgs *args = paying->args;
-    int64 points = paying->purchase->points_tendered;
-    int64 value = paying->purchase->tendered;
-    MbrWide *weights = palloc(sizeof(MbrWide) * args->ntenders);
-    MbrWide *remainders = palloc(sizeof(MbrWide) * args->ntenders);
-    int64_t *values = palloc(sizeof(int64_t) * args->ntenders);
-    Share *listed = palloc(sizeof(Share) * args->ntenders);
+    int n = tenders->nlisted;
+    int last_named = tenders->nspent + tenders->nnamed;
+    MbrWide *weights = palloc(sizeof(MbrWide) * n);
+    MbrWide *remainders = palloc(sizeof(MbrWide) * n);
+    int64_t *values = palloc(sizeof(int64_t) * n);
+    Share *shares = palloc(sizeof(Share) * (n + tenders->nnamed));
+    int64 points = 0, value = 0;
 
-    for (int i = 0; i < args->ntenders; i++)
-        weights[i] = args->tenders[i].points;
-    mbr_spread_by(weights, args->ntenders, points, value, values, remainders);
-    for (int i = 0; i < args->ntenders; i++)
-        listed[i] = (Share){args->tenders[i].points, values[i], args->tenders[i].merchant_id};
-    paying->shares = listed;
-    paying->nshares = args->ntenders;
-}
-
-/* Whether all listed points were spent before, none named a hold. */
-static bool
-lists_earlier(const MbrPurchaseArgs *args, const MbrTenders *tenders)
-{
-    int64 listed = 0, before = 0;
-
-    for (int i = 0; i < args->ntenders; i++)
-        listed += args->tenders[i].hold_ref == NULL ? args->tenders[i].points : 0;
-    for (int i = 0; i < tenders->nspent; i++)
-        before += tenders->spent[i].points;
-    for (int i = 0; i < tenders->nholds; i++)
-        before += tenders->holds[i]->points;
-    return tenders->nfresh == 0 && args->ntenders > 0 && listed == before;
+    for (int i = 0; i < paying->nshares; i++)
+        if (i < tenders->nspent || i >= last_named) {
+            points += paying->shares[i].points;
+            value += paying->shares[i].value;
+        }
+    for (int i = 0; i < n; i++)
+        weights[i] = tenders->listed[i]->points;
+    mbr_spread_by(weights, n, points, value, values, remainders);
+    for (int i = 0; i < n; i++) {
+        check_amount(paying, tenders->listed[i], tenders->listed[i]->points, values[i]);
+        shares[i] = (Share){tenders->listed[i]->points, values[i], tenders->listed[i]->merchant_id};
+    }
+    for (int i = tenders->nspent; i < last_named; i++)
+        shares[n++] = paying->shares[i];
+    paying->shares = shares;
+    paying->nshares = n;
 }
 
 void
@@ -345,13 +349,13 @@ mbr_tenders_post(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad
                   0);
     for (int i = 0; i < tenders->nholds; i++)
         capture_hold(&paying, tenders->holds[i]);
-    for (int i = 0; i < tenders->nfresh; i++)
-        redeem(&paying, tenders->fresh[i]);
+    for (int i = 0; tenders->redeems && i < tenders->nlisted; i++)
+        redeem(&paying, tenders->listed[i]);
     check_worth(&paying);
     purchase->spent = paying.spent;
     purchase->nspent = n;
-    if (lists_earlier(args, tenders))
-        assign_listed(&paying);
+    if (!tenders->redeems && tenders->nlisted > 0)
+        assign_listed(&paying, tenders);
     spread_shares(&paying);
     work->member.order_spends -= tenders->nspent;
     if (tenders->nspent > 0 && !session->read_only)
