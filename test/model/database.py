@@ -76,12 +76,13 @@ class Database:
         return self.connection.execute(statement, arguments)
 
     def row(self, statement, arguments=None):
-        """One row as (columns, None), or (None, SQLSTATE) when it was refused."""
+        """One row as (columns, None), or (None, SQLSTATE) when it was refused; `message` says why."""
         try:
             cursor = self.run(statement, arguments)
         except psycopg.Error as error:
             if error.sqlstate is None:
                 raise
+            self.message = error.diag.message_primary
             return None, error.sqlstate
         names = [column.name for column in cursor.description]
         return dict(zip(names, cursor.fetchone())), None

@@ -152,7 +152,9 @@ class Simulation:
             result, refused = verb(*arguments, **named), None
         except Refusal as refusal:
             result, refused = None, refusal.sqlstate
-        same(what, sqlstate or 'accepted', refused or 'accepted')
+        if sqlstate != refused:
+            raise Difference(f"{what}: database {f'{sqlstate} {self.database.message}' if sqlstate else 'accepted'},"
+                             f" model {refused or 'accepted'}")
         self.outcomes[what, sqlstate or (row.get('status') or 'done') + ' again' * bool(row.get('duplicate'))] += 1
         if row is not None and isinstance(result, (dict, tuple)):
             found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}

@@ -142,7 +142,8 @@ class Spending:
 
     def redeem(self, member_id, points, ref, at, **asked):
         require(points is not None and ref is not None, '22004')
-        require(1 <= points <= MAX_POINTS, '22023')
+        require(points <= MAX_POINTS, '22003')
+        require(points >= 1, '22023')
         request = self._request(**asked)
         member = self.member(member_id).copy()
         payload = (points, repr(asked), at)
@@ -242,7 +243,8 @@ class Spending:
 
     def authorize(self, member_id, points, ref, at, ttl=FIFTEEN_MINUTES, **asked):
         require(points is not None and ref is not None, '22004')
-        require(1 <= points <= MAX_POINTS, '22023')
+        require(points <= MAX_POINTS, '22003')
+        require(points >= 1, '22023')
         require(ttl is None or timedelta(0) < ttl, '22023')
         request = self._request(**asked)
         member = self.member(member_id).copy()
@@ -268,7 +270,7 @@ class Spending:
 
     def capture(self, member_id, ref, at, points=None):
         require(ref is not None, '22004')
-        require(points is None or 1 <= points <= MAX_POINTS, '22023')
+        require(points is None or points >= 1, '22023')
         member = self.member(member_id).copy()
         require(('authorization', ref) in member.keys, 'MB008')
         payload = (points, at)
@@ -385,7 +387,7 @@ class Spending:
 
     def transfer(self, from_member_id, to_member_id, points, ref, at):
         require(points is not None and ref is not None, '22004')
-        require(1 <= points <= MAX_POINTS and from_member_id != to_member_id, '22023')
+        require(points >= 1 and from_member_id != to_member_id, '22023')
         sender, receiver = self.member(from_member_id).copy(), self.member(to_member_id).copy()
         payload = (to_member_id, points, at)
         first = self._first(sender, 'transfer_out', ref, payload)
