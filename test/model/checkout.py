@@ -164,14 +164,17 @@ class Checkout:
     def _capture(self):
         plan = self.plan
         label, ref = self._one_of(self.holds if plan.chance(0.95) else self.spent)
-        operation = {'do': 'capture', 'label': label, 'ref': ref, 'at': plan.posting_time(), 'points': plan.pick(
+        operation = {'do': 'capture', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': plan.posting_time(), 'points': plan.pick(
             (None, None, ('part', plan.random.randint(1, 100)), ('part', 50), plan.random.randint(1, 200)))}
         plan.keyed.append(operation)
         return operation
 
     def _void(self):
         label, ref = self._one_of(self.holds if self.plan.chance(0.9) else self.spent)
-        return {'do': 'void', 'label': label, 'ref': ref, 'at': self.plan.posting_time()}
+        return {'do': 'void', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': self.plan.posting_time()}
+
+    def _pick(self):
+        return self.plan.pick((None, self.plan.random.randrange(10)))
 
     def _reverse(self):
         label, ref = self._one_of(self.spent)

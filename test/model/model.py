@@ -14,7 +14,7 @@ from context import contexts
 from days import Days, add_months
 from ledger import Ledger, Member, require
 from rules import Award, Failure, RuleBook, Terms, explain, match
-from spending import MAX_POINTS, Spending
+from spending import MAX_POINTS, Request, Spending
 from splits import Splits
 
 THIRTY_DAYS = timedelta(days=30)
@@ -298,7 +298,8 @@ class Programme(Spending, Splits, Ledger):
         require(member.status != 'closed', 'MB102')
 
         self._settle(member, posted_at)
-        tendered = self._pay_with_points(member, order, tenders, merchant_id, order_ref, amount, channel, posted_at)
+        tendered = self._pay_with_points(member, order, tenders, Request(
+            merchant_id, order_ref, amount, channel, 'payment'), posted_at)
         tier = self.tiers[member.tier_at(occurred_at)]
         matched = match(self.rules.in_force(occurred_at), contexts(
             self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)

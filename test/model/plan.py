@@ -49,6 +49,8 @@ class Plan:
             self._tick()
             progress = len(self.operations) / count
             self.operations.append(self._operation(progress))
+            if self.operations[-1]['do'] == 'enroll' and self.chance(0.5):
+                self.operations.append(self._endow(self.operations[-1]['label']))
 
     # --- small draws
 
@@ -354,6 +356,12 @@ class Plan:
                      'ref': self.new_ref(), 'expires_at': expires_at, 'at': self.posting_time()}
         self.keyed.append(operation)
         return operation
+
+    def _endow(self, label):
+        """Enough to spend for a while."""
+        return {'do': 'grant', 'label': label, 'points': self.random.randint(5000, 100_000), 'reason': 'moved here',
+                'ref': self.new_ref(), 'at': self.now,
+                'expires_at': self.pick((None, self.now + timedelta(days=self.random.randint(30, 1500))))}
 
     def _adjust(self):
         sign = -1 if self.chance(0.75) else 1

@@ -255,10 +255,18 @@ class Simulation:
     def do_authorize(self, **arguments):
         self.spend('authorize', **arguments)
 
-    def do_capture(self, member_id, ref, points, at):
+    def do_capture(self, member_id, ref, points, at, pick):
+        ref = self.open_hold(member_id, ref, pick)
         points = self.drawn(points, ('capture', ref), lambda: self.held(member_id, ref))
         arguments = {'member_id': member_id, 'ref': ref, 'points': points, 'at': at}
         self.expect('capture_points', self.ask('capture_points', **arguments), self.model.capture, **arguments)
+
+    def open_hold(self, member_id, ref, pick):
+        """Mostly a hold that is open; a repeated call means the same one."""
+        member = self.model.members.get(member_id)
+        if pick is not None and (member_id, ref) not in self.numbers and member and member.holds:
+            self.numbers[member_id, ref] = member.holds[pick % len(member.holds)].ref
+        return self.numbers.get((member_id, ref), ref)
 
     def held(self, member_id, ref):
         member = self.model.members.get(member_id)
@@ -267,7 +275,8 @@ class Simulation:
                 return hold.points, member.event(hold.hold_no)['rules']['burn_rule']['step']
         return 1, 1
 
-    def do_void(self, **arguments):
+    def do_void(self, member_id, ref, at, pick):
+        arguments = {'member_id': member_id, 'ref': self.open_hold(member_id, ref, pick), 'at': at}
         self.expect('void_points', self.ask('void_points', **arguments), self.model.void, **arguments)
 
     def do_reverse(self, **arguments):
@@ -296,6 +305,8 @@ class Simulation:
         numbered = []
         for number, tender in enumerate(tenders):
             if tender['kind'] == 'points':
+                if 'hold_ref' in tender:
+                    tender = dict(tender, hold_ref=self.open_hold(member_id, tender['hold_ref'], number))
                 key = ('tender', merchant_id, order_ref, number)
                 tender = dict(tender, points=self.drawn(tender['points'], key, most))
             numbered.append(tender)

@@ -1,5 +1,4 @@
 """Spending as doc/spending.md describes it: burn rules, quotes, redemptions, holds, points as tenders, reversals, transfers."""
-from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -61,7 +60,7 @@ class Spending:
             total = sum(Fraction(line['amount']) for line in lines)
             require(amount in (None, total), '22023')
             amount = total
-        require(amount is None or amount >= 0, '22023')
+        require(amount is None or amount >= 0 and (amount * 10**self.config.digits).denominator == 1, '22023')
         require(merchant_id is None or merchant_id in self.merchants, 'MB003')
         return Request(merchant_id, order_ref, amount, channel, purpose)
 
@@ -130,9 +129,9 @@ class Spending:
 
     def _require_within(self, member, points, request, now):
         rule = self._burn_rule(member, request, now)
+        require(rule is None or rule.share is None or request.amount is not None, '22004')
         for name, sqlstate, most in self._limits(member, request, rule, now):
             if name == 'balance':
-                require(rule.share is None or request.amount is not None, '22004')
                 require(points % rule.step == 0, 'MB103')
             require(points <= most, sqlstate)
         require(points >= rule.minimum, 'MB103')
@@ -203,8 +202,8 @@ class Spending:
         if first:
             return self._posting(member.event(first[0]), True)
         undone = self._spending_of(member, ref)
-        require(undone, 'MB008')
         require(member.status != 'closed', 'MB102')
+        require(undone, 'MB008')
         key = (undone['merchant_id'], undone['order_ref'], undone['journal_no'])
         require(undone['order_ref'] is None or key in member.order_spends, 'MB106')
         now = max(at, member.last_posted_at)
@@ -235,7 +234,7 @@ class Spending:
         now, days = event['posted_at'], self.config.reinstatement_days
         if opening['expires_at'] is not None and opening['expires_at'] <= now and days:
             end = self.days.start_of(self.days.day_of(now) + timedelta(days=days + 1))
-            self._credit(member, event, points, opening['active_at'], end)
+            self._credit(member, event, points, now, end)
         else:
             self._give_back(member, event, opening['lot_no'], points)
 
@@ -289,14 +288,16 @@ class Spending:
         self.members[member_id] = member
         return self._posting(event)
 
-    def _capture(self, member, hold, points, now):
+    def _capture(self, member, hold, points, now, order=None):
         """Of its lots in the order in which they were taken; the rest is released."""
         authorization = member.event(hold.hold_no)
+        merchant_id, order_ref = order or (hold.merchant_id, hold.order_ref)
         burn_rule = authorization['rules']['burn_rule']
         require(points <= hold.points and points % burn_rule['step'] == 0, 'MB103')
         event = self._post(member, 'capture', now, now, refers_to=hold.hold_no, rules=authorization['rules'],
                            amount=points * burn_rule['value'] / burn_rule['step'],
-                           **{name: authorization[name] for name in ('purpose', 'merchant_id', 'order_ref', 'channel')})
+                           purpose=authorization['purpose'], merchant_id=merchant_id, order_ref=order_ref,
+                           channel=authorization['channel'])
         held = dict(hold.lots)
         self._release(member, hold, now)
         for lot in sorted((lot for lot in member.lots if lot.lot_no in held), key=earliest_expiry_first):
@@ -334,54 +335,93 @@ class Spending:
 
     # --- points as tenders of an order
 
-    def _pay_with_points(self, member, order, tenders, merchant_id, order_ref, amount, channel, now):
-        """What was redeemed and held for the order, else what is listed; spread over the lines."""
-        key = (merchant_id, order_ref)
+    def _pay_with_points(self, member, order, tenders, purchase, now):
+        """What was redeemed or held for the order pays, and holds that are named; else what is listed is redeemed now.
+
+        purchase: the order as a request for the purpose `payment`.
+        """
         listed = [tender for tender in tenders or [] if tender['kind'] == 'points']
-        for hold in [hold for hold in member.holds if (hold.merchant_id, hold.order_ref) == key]:
-            require(member.status == 'active', 'MB104')
-            self._capture(member, hold, hold.points, now)
-        spent = [member.event(number) for *spend, number in member.order_spends if tuple(spend) == key]
-        if spent:
-            require(not listed or sum(tender['points'] for tender in listed) == -sum(event['points'] for event in spent), 'MB103')
+        naming = [tender for tender in listed if 'hold_ref' in tender]
+        listed = [tender for tender in listed if 'hold_ref' not in tender]
+        named = [self._named_hold(member, tender, purchase.order) for tender in naming]
+        before = [hold for hold in member.holds if (hold.merchant_id, hold.order_ref) == purchase.order and hold not in named]
+        spent = [member.event(number) for *key, number in member.order_spends if tuple(key) == purchase.order]
+        total = sum(hold.points for hold in before) - sum(event['points'] for event in spent)
+        require(not listed or not total or sum(tender['points'] for tender in listed) == total, 'MB103')
+
+        parts = []                 # (merchant or None, points, worth)
+        captured = [self._capture_for(member, hold, purchase, now) for hold in named]
+        parts += [self._part(tender, event) for tender, event in zip(naming, captured)]
+        earlier = spent + [self._capture_for(member, hold, purchase, now) for hold in before]
+        redeemed = []
+        if total:
+            parts += self._parts_of_earlier(listed, total, sum(event['amount'] for event in earlier))
         else:
-            spent = [self._tender(member, tender, merchant_id, order_ref, amount, channel, now) for tender in listed]
-        if not spent:
+            for tender in listed:
+                redeemed.append(self._redeem_tender(member, tender, purchase, now))
+                parts.append(self._part(tender, redeemed[-1]))
+        if not parts:
             return None
-        worth, points = sum(event['amount'] for event in spent), -sum(event['points'] for event in spent)
-        shares = [self.burn_rules[event['rules']['burn_rule']['burn_rule_id']].share for event in spent]
-        require(worth <= amount * min((share for share in shares if share is not None), default=1), 'MB103')
-        for event, tender in zip(spent, listed) if len(spent) == len(listed) else ():
-            if 'amount' in tender:
-                require(Fraction(tender['amount']) == event['amount'], 'MB103')
-        self._tender_lines(order, listed, points, worth)
-        member.order_spends = [spend for spend in member.order_spends if tuple(spend[:2]) != key]
-        return {'points': points, 'value': worth, 'spent': [event['journal_no'] for event in spent]}
+        self._require_worth(member, sum(worth for *_, worth in parts), purchase, now)
+        self._tender_lines(order, parts)
+        member.order_spends = [spend for spend in member.order_spends if tuple(spend[:2]) != purchase.order]
+        return {'points': sum(points for _, points, _ in parts), 'value': sum(worth for *_, worth in parts),
+                'spent': [event['journal_no'] for event in spent + captured + earlier[len(spent):] + redeemed]}
 
-    def _tender(self, member, tender, merchant_id, order_ref, amount, channel, now):
-        if 'hold_ref' in tender:
-            hold = next((hold for hold in member.holds if hold.ref == tender['hold_ref']), None)
-            require(hold, 'MB008' if ('authorization', tender['hold_ref']) not in member.keys else 'MB107')
-            return self._capture(member, hold, tender.get('points', hold.points), now)
-        ref = tender.get('ref', order_ref)
+    def _named_hold(self, member, tender, order):
+        hold = next((hold for hold in member.holds if hold.ref == tender['hold_ref']), None)
+        require(hold, 'MB008')
+        require(hold.order_ref is None or (hold.merchant_id, hold.order_ref) == order, 'MB103')
+        require(tender.get('points', hold.points) == hold.points, 'MB103')
+        return hold
+
+    def _capture_for(self, member, hold, purchase, now):
+        require(member.status == 'active', 'MB104')
+        return self._capture(member, hold, hold.points, now, purchase.order)
+
+    def _redeem_tender(self, member, tender, purchase, now):
+        ref = tender.get('ref', purchase.order_ref)
         require(('redemption', ref) not in member.keys, 'MB201')
-        return self._redeem(member, tender['points'], ref, ('tender',),
-                            Request(merchant_id, order_ref, amount, channel, 'payment'), now)
+        return self._redeem(member, tender['points'], ref, ('tender',), purchase, now)
 
-    def _tender_lines(self, order, listed, points, worth):
-        """Pro rata to net; a tender with a merchant over that merchant's lines only."""
-        bound = Counter()
-        for tender in listed:
-            bound[tender.get('merchant_id')] += tender['points']
-        for merchant_id, part in (bound or {None: points}).items():
+    @staticmethod
+    def _part(tender, event):
+        require('amount' not in tender or Fraction(tender['amount']) == event['amount'], '22023')
+        return tender.get('merchant_id'), -event['points'], event['amount']
+
+    def _parts_of_earlier(self, listed, points, worth):
+        """The worth follows the points."""
+        if not listed:
+            return [(None, points, worth)]
+        shares = self._spread_money(worth, [tender['points'] for tender in listed])
+        return [self._part(tender, {'points': -tender['points'], 'amount': share}) for tender, share in zip(listed, shares)]
+
+    def _require_worth(self, member, worth, purchase, now):
+        rule = self._burn_rule(member, purchase, now)
+        share = 1 if rule is None or rule.share is None else rule.share
+        require(worth <= purchase.amount * share, 'MB103')
+
+    def _tender_lines(self, order, parts):
+        """Those of a merchant over its lines, then the others over what is left of all, pro rata."""
+        pots = {}
+        for merchant_id, points, worth in parts:
+            pot = pots.setdefault(merchant_id, [0, Fraction(0)])
+            pot[0] += points
+            pot[1] += worth
+        for merchant_id in sorted(pots, key=lambda merchant_id: merchant_id is None):
+            points, worth = pots[merchant_id]
             lines = [line for line in order if merchant_id in (None, line.merchant_id)]
-            net = sum(line.amount for line in lines)
-            require(net, 'MB103')
-            units = worth * part / points * 10**self.config.digits
-            for line, units, whole in zip(lines, spread(int(units), [units * line.amount / net for line in lines]),
-                                          spread(part, [part * line.amount / net for line in lines])):
-                line.tendered += Fraction(units, 10**self.config.digits)
-                line.points_tendered += whole
+            left = [line.amount - line.tendered for line in lines]
+            require(0 < worth <= sum(left), 'MB103')
+            for line, money, number in zip(lines, self._spread_money(worth, left), spread(
+                    points, [points * weight / sum(left) for weight in left])):
+                line.tendered += money
+                line.points_tendered += number
+
+    def _spread_money(self, amount, weights):
+        units = int(amount * 10**self.config.digits)
+        shares = spread(units, [Fraction(units * weight) / sum(weights) for weight in weights])
+        return [Fraction(share, 10**self.config.digits) for share in shares]
 
     # --- transfers
 
@@ -398,11 +438,11 @@ class Spending:
         for member in (sender, receiver):
             require(member.status != 'closed', 'MB102')
             require(member.status != 'frozen', 'MB104')
-        require(points >= config.transfer_minimum, 'MB103')
         now = max(at, sender.last_posted_at, receiver.last_posted_at)
         self._settle(sender, now)
         self._settle(receiver, now)
         require(points <= sender.available_at(now), 'MB101')
+        require(points >= config.transfer_minimum, 'MB103')
         day = self.days.day_of(now)
         sent = -sum(event['points'] for event in sender.journal if (event['verb'], event['day']) == ('transfer_out', day))
         require(config.transfer_daily_limit is None or sent + points <= config.transfer_daily_limit, 'MB103')
