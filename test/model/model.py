@@ -299,7 +299,7 @@ class Programme(Spending, Splits, Ledger):
 
         self._settle(member, posted_at)
         tendered = self._pay_with_points(member, order, tenders, Request(
-            merchant_id, order_ref, amount, channel, 'payment'), posted_at)
+            merchant_id, order_ref, amount, channel, 'payment', occurred_at), posted_at)
         tier = self.tiers[member.tier_at(occurred_at)]
         matched = match(self.rules.in_force(occurred_at), contexts(
             self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)

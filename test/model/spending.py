@@ -44,6 +44,7 @@ class Request:
     amount: Fraction | None
     channel: str
     purpose: str
+    occurred_at: object = None # of a purchase whose tender it is; None = when it is posted
 
     @property
     def order(self):
@@ -64,10 +65,10 @@ class Spending:
         require(merchant_id is None or merchant_id in self.merchants, 'MB003')
         return Request(merchant_id, order_ref, amount, channel, purpose)
 
-    def _burn_rule(self, member, request, now):
+    def _burn_rule(self, member, request, occurred_at):
         """Of the active rules of the purpose that match, the one of the highest priority, then the lowest number."""
-        context = order_context(self, member, request.merchant_id, now, request.channel, {}, request.amount, request.amount,
-                                self.tiers[member.tier_id])
+        context = order_context(self, member, request.merchant_id, occurred_at, request.channel, {}, request.amount,
+                                request.amount, self.tiers[member.tier_at(occurred_at)])
         asked = [rule for rule in self.burn_rules.values()
                  if rule.status == 'active' and rule.purpose == request.purpose and admits(rule, context)]
         answers = self.evaluate([rule.condition or 'true' for rule in asked], context) if asked else ()
@@ -128,7 +129,7 @@ class Spending:
                 - sum(member.event(number)['points'] for *key, number in member.order_spends if tuple(key) == order))
 
     def _require_within(self, member, points, request, now):
-        rule = self._burn_rule(member, request, now)
+        rule = self._burn_rule(member, request, request.occurred_at or now)
         require(rule is None or rule.share is None or request.amount is not None, '22004')
         for name, sqlstate, most in self._limits(member, request, rule, now):
             if name == 'balance':
@@ -198,9 +199,10 @@ class Spending:
     def reverse(self, member_id, ref, reason, at):
         require(ref is not None and reason is not None, '22004')
         member = self.member(member_id).copy()
-        first = member.keys.get(('reversal', ref))
+        payload = (reason, at)
+        first = self._first(member, 'reversal', ref, payload)
         if first:
-            return self._posting(member.event(first[0]), True)
+            return self._posting(first, True)
         undone = self._spending_of(member, ref)
         require(member.status != 'closed', 'MB102')
         require(undone, 'MB008')
@@ -214,7 +216,7 @@ class Spending:
         self._record_activity(member, undone['day'], redeemed=undone['points'])
         self._split_back(member, event, undone)
         member.order_spends = [spend for spend in member.order_spends if spend != key]
-        member.keys['reversal', ref] = (event['journal_no'], None)
+        member.keys['reversal', ref] = (event['journal_no'], payload)
         self._settle(member, now)
         self.members[member_id] = member
         return self._posting(event)
@@ -313,25 +315,18 @@ class Spending:
         member = self.member(member_id).copy()
         require(('authorization', ref) in member.keys, 'MB008')
         hold_no = member.keys['authorization', ref][0]
-        ended = self._end_of(member, hold_no)
-        if ended is None:
-            now = max(at, member.last_posted_at)
-            self._settle(member, now)
-            ended = self._end_of(member, hold_no)
-            if ended is None:
-                event = self._post(member, 'void', now, now, refers_to=hold_no)
-                self._release(member, next(hold for hold in member.holds if hold.hold_no == hold_no), now)
-                self._settle(member, now)
-            self.members[member_id] = member
-            if ended is None:
-                return self._posting(event)
-        require(ended['verb'] != 'capture', 'MB107')
-        return self._posting(ended, True)
-
-    @staticmethod
-    def _end_of(member, hold_no):
-        return next((event for event in member.journal if event['refers_to'] == hold_no
-                     and event['verb'] in ('capture', 'void', 'timeout')), None)
+        now = max(at, member.last_posted_at)
+        self._settle(member, now)
+        ended = next((event for event in member.journal if event['refers_to'] == hold_no
+                      and event['verb'] in ('capture', 'void', 'timeout')), None)
+        require(ended is None or ended['verb'] != 'capture', 'MB107')
+        self.members[member_id] = member
+        if ended:
+            return self._posting(ended, True)
+        event = self._post(member, 'void', now, now, refers_to=hold_no)
+        self._release(member, next(hold for hold in member.holds if hold.hold_no == hold_no), now)
+        self._settle(member, now)
+        return self._posting(event)
 
     # --- points as tenders of an order
 
@@ -362,7 +357,7 @@ class Spending:
                 parts.append(self._part(tender, redeemed[-1]))
         if not parts:
             return None
-        self._require_worth(member, sum(worth for *_, worth in parts), purchase, now)
+        self._require_worth(member, sum(worth for *_, worth in parts), purchase)
         self._tender_lines(order, parts)
         member.order_spends = [spend for spend in member.order_spends if tuple(spend[:2]) != purchase.order]
         return {'points': sum(points for _, points, _ in parts), 'value': sum(worth for *_, worth in parts),
@@ -396,8 +391,8 @@ class Spending:
         shares = self._spread_money(worth, [tender['points'] for tender in listed])
         return [self._part(tender, {'points': -tender['points'], 'amount': share}) for tender, share in zip(listed, shares)]
 
-    def _require_worth(self, member, worth, purchase, now):
-        rule = self._burn_rule(member, purchase, now)
+    def _require_worth(self, member, worth, purchase):
+        rule = self._burn_rule(member, purchase, purchase.occurred_at)
         share = 1 if rule is None or rule.share is None else rule.share
         require(worth <= purchase.amount * share, 'MB103')
 
