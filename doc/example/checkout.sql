@@ -46,9 +46,10 @@ SET ROLE till_app;
 
 -- A tote bag costs 88.00, or 1,000 points and 38.00; the 38.00 earn.
 BEGIN;
-SELECT points, cash_value FROM membership.redeem_points(:ann, 1000, 'bag-1', merchant_id => 1, order_amount => 88.00, purpose => 'item');
+SELECT points, cash_value FROM membership.redeem_points(:ann, 1000, 'bag-1', merchant_id => 1, order_ref => 'bag-1',
+                                                             order_amount => 88.00, purpose => 'item');
 INSERT INTO till.sale VALUES ('bag-1', :ann, 88.00, 1000, 38.00);
-SELECT points, balance FROM membership.accrue_points(:ann, 1, 38.00, 'bag-1');
+SELECT points, balance FROM membership.accrue_points(:ann, 1, 88.00, 'bag-1');
 COMMIT;
 
 -- ------------------------------------------------------------------ points for a parking fee

@@ -115,6 +115,11 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
         mbr_accrue_first_result(session, load.config, args, hash, &receipt, true, result);
         return;
     }
+    if (args->ntenders > 0 && mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt)) {
+        /* what its tenders name is no longer there */
+        mbr_accrue_first_result(session, load.config, args, hash, &receipt, false, result);
+        return;
+    }
     mbr_settle(&work);
     tenders = mbr_tenders_find(session, args, &load, &work);
     journal_no = work.member.next_journal_no + mbr_tenders_events(&tenders);

@@ -52,7 +52,8 @@ typedef struct Batch {
     HTAB *claims;
     MbrBatchRow *at;     /* the row being posted alone */
     MbrWork before;      /* its member's work until then; member_id 0 = not touched yet */
-    MbrLot *lots_before; /* NULL = nothing was due of them */
+    MbrLot *lots_before; /* NULL = nothing was due of them, nor of the holds */
+    MbrHold *holds_before;
 } Batch;
 
 typedef struct Reading {
@@ -310,24 +311,53 @@ claim(Batch *batch, MbrBatchRow *row)
 static void
 remember_work(Batch *batch, MbrWork *work)
 {
-    Size size = sizeof(MbrLot) * work->member.nlots;
+    Size lots = sizeof(MbrLot) * work->member.nlots;
+    Size holds = sizeof(MbrHold) * work->member.nholds;
 
     batch->before = *work;
-    if (mbr_settle_due(work))
-        batch->lots_before = memcpy(palloc(size), work->member.lots, size);
+    if (!mbr_settle_due(work))
+        return;
+    batch->lots_before = memcpy(palloc(lots), work->member.lots, lots);
+    batch->holds_before = memcpy(palloc(holds), work->member.holds, holds);
 }
 
-/* What a failed row had settled is taken back, as a single call's rollback does it. */
+/* Takes back what a failed row had settled, as a single call's rollback does it. */
+static void
+take_back(const Batch *batch, MbrWork *work)
+{
+    const MbrWork grown = *work; /* its arrays may have moved */
+    MbrMember *member = &work->member;
+
+    *work = batch->before;
+    member->lots = grown.member.lots;
+    member->max_lots = grown.member.max_lots;
+    member->holds = grown.member.holds;
+    member->max_holds = grown.member.max_holds;
+    work->journals = grown.journals;
+    work->max_journals = grown.max_journals;
+    work->entries = grown.entries;
+    work->max_entries = grown.max_entries;
+    work->splits = grown.splits;
+    work->max_splits = grown.max_splits;
+    work->activities = grown.activities;
+    work->max_activities = grown.max_activities;
+    work->tier_changes = grown.tier_changes;
+    work->max_tier_changes = grown.max_tier_changes;
+    if (batch->lots_before == NULL)
+        return;
+    memcpy(member->lots, batch->lots_before, sizeof(MbrLot) * member->nlots);
+    memcpy(member->holds, batch->holds_before, sizeof(MbrHold) * member->nholds);
+}
+
 static void
 end_row(Batch *batch, MbrBatchRow *row)
 {
-    if (row->error != NULL && batch->before.member.member_id != 0) {
-        *row->work = batch->before;
-        if (batch->lots_before != NULL)
-            memcpy(row->work->member.lots, batch->lots_before, sizeof(MbrLot) * row->work->member.nlots);
-    }
-    if (batch->lots_before != NULL)
+    if (row->error != NULL && batch->before.member.member_id != 0)
+        take_back(batch, row->work);
+    if (batch->lots_before != NULL) {
         pfree(batch->lots_before);
+        pfree(batch->holds_before);
+    }
     batch->lots_before = NULL;
     batch->before.member.member_id = 0;
 }

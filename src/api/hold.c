@@ -131,14 +131,13 @@ find_open(MbrMember *member, const char *ref)
     return NULL;
 }
 
-/* How a hold ended; false = there never was one. It may have timed out in this very call. */
-static bool
-find_end(MbrSession *session, const HoldArgs *args, const MbrWork *work, MbrVerb *verb, int64 *journal_no)
+bool
+mbr_hold_find_end(MbrSession *session, const MbrWork *work, const char *ref, MbrVerb *verb, int64 *journal_no)
 {
     MbrArgs query = MBR_NO_ARGS;
     int64 hold_no, hash;
 
-    if (!mbr_find_key(session, args->member_id, MBR_VERB_AUTHORIZATION, args->ref, &hold_no, &hash))
+    if (!mbr_find_key(session, work->member.member_id, MBR_VERB_AUTHORIZATION, ref, &hold_no, &hash))
         return false;
     for (int i = 0; i < work->njournals; i++)
         if (work->journals[i].refers_to == hold_no) {
@@ -146,10 +145,10 @@ find_end(MbrSession *session, const HoldArgs *args, const MbrWork *work, MbrVerb
             *journal_no = work->journals[i].journal_no;
             return true;
         }
-    mbr_arg_int8(&query, args->member_id);
+    mbr_arg_int8(&query, work->member.member_id);
     mbr_arg_int8(&query, hold_no);
     if (mbr_plan_run(session, MBR_PLAN_FIND_HOLD_END, &query) == 0)
-        elog(ERROR, "a hold is gone without an event");
+        return false;
     *journal_no = mbr_col_int8(0, 1, 0);
     *verb = mbr_verb_of(mbr_col_text(0, 2));
     return true;
@@ -188,9 +187,13 @@ load_hold(MbrSession *session, const HoldArgs *args, MbrWork *work)
 
 /* ------------------------------------------------------------------ capture */
 
-/* What the hold's authorization said of it; a partial capture is worth its whole steps. */
+/*
+ * What the hold's authorization said of it; a partial capture is worth its whole steps. What pays for an
+ * order belongs to it, and its merchants are paid with it.
+ */
 static MbrSpend *
-facts_of(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrHold *hold, int64 points)
+facts_of(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrHold *hold, int64 points,
+         const MbrPurchaseArgs *order)
 {
     const MbrConfig *config = load->config;
     MbrSpend *spend = palloc(sizeof(MbrSpend));
@@ -202,7 +205,10 @@ facts_of(MbrSession *session, const MbrLoad *load, const MbrWork *work, const Mb
                                psprintf("The hold has steps of " INT64_FORMAT ".", burn.step));
     spend->value = mbr_worth(&burn, points);
     spend->currency_scale = config->currency_scale;
-    if (spend->merchant_id != 0 && spend->order_ref == NULL) {
+    if (order != NULL) {
+        spend->merchant_id = order->merchant_id;
+        spend->order_ref = order->order_ref;
+    } else if (spend->merchant_id != 0 && spend->order_ref == NULL) {
         MbrTerms *terms = palloc(sizeof(MbrTerms));
 
         *terms = mbr_merchant_terms(mbr_need_merchant(config, spend->merchant_id), work->posted_day);
@@ -213,7 +219,7 @@ facts_of(MbrSession *session, const MbrLoad *load, const MbrWork *work, const Mb
 
 MbrJournal *
 mbr_hold_capture(MbrSession *session, const MbrLoad *load, MbrWork *work, MbrHold *hold, int64 points,
-                 int64 *value)
+                 const MbrPurchaseArgs *order, int64 *value)
 {
     MbrSpend *spend;
 
@@ -221,7 +227,7 @@ mbr_hold_capture(MbrSession *session, const MbrLoad *load, MbrWork *work, MbrHol
         mbr_spend_refuse_limit(
             psprintf(INT64_FORMAT " points are more than hold \"%s\" has", points, hold->ref),
             psprintf("It has " INT64_FORMAT ".", hold->points));
-    spend = facts_of(session, load, work, hold, points);
+    spend = facts_of(session, load, work, hold, points, order);
     *value = spend->value;
     return mbr_capture(work, spend, hold, points);
 }
@@ -249,7 +255,7 @@ capture(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
         return first_posting(fcinfo, session, load.config, args->member_id, journal_no);
     }
     hold = find_open(&work.member, args->ref);
-    if (hold == NULL && !find_end(session, args, &work, &verb, &journal_no))
+    if (hold == NULL && !mbr_hold_find_end(session, &work, args->ref, &verb, &journal_no))
         refuse_no_hold(args);
     if (hold == NULL)
         refuse_over(args, verb);
@@ -258,7 +264,7 @@ capture(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
     if (hold->order_ref != NULL) /* in place of the hold */
         mbr_order_spend_add(session, args->member_id, hold->merchant_id, hold->order_ref, journal_no);
     journal = mbr_hold_capture(session, &load, &work, hold, args->points == 0 ? hold->points : args->points,
-                               &value);
+                               NULL, &value);
     mbr_raise_refusal(&work);
     mbr_apply(session, &load, &work);
     return mbr_posting_row(fcinfo, journal_no, journal->points, journal->balance, false);
@@ -298,7 +304,7 @@ release(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
         mbr_apply(session, &load, &work);
         return mbr_posting_row(fcinfo, journal->journal_no, 0, journal->balance, false);
     }
-    if (!find_end(session, args, &work, &verb, &journal_no))
+    if (!mbr_hold_find_end(session, &work, args->ref, &verb, &journal_no))
         refuse_no_hold(args);
     if (verb == MBR_VERB_CAPTURE)
         refuse_over(args, verb);

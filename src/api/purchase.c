@@ -107,8 +107,8 @@ refuse_amount(const char *message, const char *detail)
                     errhint("Line amounts are net, and add up to amount.")));
 }
 
-static int64
-parse_amount(Numeric value, int digits, const char *what)
+int64
+mbr_purchase_amount(Numeric value, int digits, const char *what)
 {
     int64 amount = mbr_money_parse(value, digits, what);
 
@@ -129,7 +129,7 @@ prepare_given_lines(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrW
         int merchant_id;
 
         *line = (MbrLine){.line_no = arg->line_no > 0 ? arg->line_no : i + 1,
-                          .amount = parse_amount(arg->amount, load->config->digits, "line amount"),
+                          .amount = mbr_purchase_amount(arg->amount, load->config->digits, "line amount"),
                           .eligible = arg->eligible,
                           .category = arg->category,
                           .brand = arg->brand,
@@ -161,7 +161,7 @@ mbr_purchase_check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config,
 
     if (args->tenders_json == NULL)
         return;
-    tendered = parse_amount(args->tendered, config->digits, "tender amount") + purchase->tendered;
+    tendered = mbr_purchase_amount(args->tendered, config->digits, "tender amount") + purchase->tendered;
     if (tendered > purchase->amount)
         refuse_amount(
             psprintf("tenders add up to %s, more than the amount", mbr_money_text(tendered, config->digits)),
@@ -179,7 +179,7 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
     *purchase = (MbrPurchase){.merchant_id = args->merchant_id,
                               .order_ref = args->order_ref,
                               .channel = args->channel,
-                              .amount = parse_amount(args->amount, config->digits, "amount"),
+                              .amount = mbr_purchase_amount(args->amount, config->digits, "amount"),
                               .currency_scale = config->currency_scale,
                               .base_rate = config->base_rate,
                               .rounding = config->rounding,

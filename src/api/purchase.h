@@ -71,6 +71,9 @@ extern int64 mbr_purchase_hash(const MbrPurchaseArgs *args);
 extern void mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const MbrWork *work,
                                  MbrPurchase *purchase);
 
+/* An amount in minor units; refuses a negative one. */
+extern int64 mbr_purchase_amount(Numeric value, int digits, const char *what);
+
 /* Refuses tenders beyond the amount. */
 extern void
 mbr_purchase_check_tenders(const MbrPurchaseArgs *args, const MbrConfig *config, const MbrPurchase *purchase);

@@ -156,12 +156,14 @@ typedef struct ReverseArgs {
 
 /* The redemption of that ref, or the capture of the hold of that ref. */
 static void
-find_event(MbrSession *session, const ReverseArgs *args, const MbrConfig *config, MbrEvent *event)
+find_event(MbrSession *session, const ReverseArgs *args, const MbrConfig *config, const MbrWork *work,
+           MbrEvent *event)
 {
     int64 journal_no, hash;
+    MbrVerb verb;
 
     if (!mbr_find_key(session, args->member_id, MBR_VERB_REDEMPTION, args->ref, &journal_no, &hash) &&
-        !mbr_find_key(session, args->member_id, MBR_VERB_CAPTURE, args->ref, &journal_no, &hash))
+        !(mbr_hold_find_end(session, work, args->ref, &verb, &journal_no) && verb == MBR_VERB_CAPTURE))
         ereport(
             ERROR,
             (errcode(MBR_ERR_NO_SPEND),
@@ -221,7 +223,7 @@ reverse(FunctionCallInfo fcinfo, MbrSession *session, const ReverseArgs *args)
     if (work.member.status == MBR_MEMBER_CLOSED)
         work.refusal = MBR_REFUSED_CLOSED;
     mbr_raise_refusal(&work);
-    find_event(session, args, load.config, &event);
+    find_event(session, args, load.config, &work, &event);
     release_order(session, args, load.config, &event, &work);
     reversal.journal_no = event.journal_no;
     reversal.day = event.day;

@@ -90,10 +90,13 @@ mbr_spend_is_posted(MbrSession *session, const MbrSpendArgs *args)
 static bool
 condition_holds(MbrBurnRules *rules, MbrBurnRule *rule, MbrDescription *about, MbrSubject *order)
 {
-    MbrProbe probe = {.condition = mbr_burn_condition(rules, rule)};
+    MbrProbe probe = {0};
 
-    if (probe.condition == NULL)
+    if (mbr_compile(rules->context, rule->text, &rule->condition) != NULL)
+        return false;
+    if (rule->condition == NULL)
         return true;
+    probe.condition = rule->condition;
     about->columns = mbr_condition_columns(probe.condition);
     mbr_describe_prepare(about);
     mbr_describe(about, order);
@@ -189,14 +192,11 @@ mbr_spend_amount(const MbrSpendArgs *args, const MbrConfig *config)
     int64 sum = 0;
 
     if (args->order_amount != NULL)
-        amount = mbr_money_parse(args->order_amount, config->digits, "order_amount");
-    if (args->order_amount != NULL && amount < 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("order_amount must not be negative"),
-                        errdetail("It is the order's net amount."), errhint("Pass 0 or more.")));
+        amount = mbr_purchase_amount(args->order_amount, config->digits, "order_amount");
     if (args->order.nlines == 0)
         return amount;
     for (int i = 0; i < args->order.nlines; i++)
-        sum = Min(sum + mbr_money_parse(args->order.lines[i].amount, config->digits, "line amount"),
+        sum = Min(sum + mbr_purchase_amount(args->order.lines[i].amount, config->digits, "line amount"),
                   MBR_MAX_AMOUNT);
     if (amount != MBR_UNLIMITED && amount != sum)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -59,9 +59,12 @@ extern void mbr_spend_refuse_order(const MbrSpendArgs *args);
 extern void mbr_spend_refuse_limit(const char *message, const char *detail);
 /* Raises what stands against redeeming that many points. */
 extern void mbr_spend_check(const MbrSpendCase *spend_case, int64 points);
-/* Captures points of an open hold; *value is their worth. */
+/* Captures points of an open hold, for the order when one is given; *value is their worth. */
 extern MbrJournal *mbr_hold_capture(MbrSession *session, const MbrLoad *load, MbrWork *work, MbrHold *hold,
-                                    int64 points, int64 *value);
+                                    int64 points, const MbrPurchaseArgs *order, int64 *value);
+/* How the hold of that ref ended, in this work or before; false = there never was one. */
+extern bool mbr_hold_find_end(MbrSession *session, const MbrWork *work, const char *ref, MbrVerb *verb,
+                              int64 *journal_no);
 /* What the journal is to keep of it, palloc'd. */
 extern MbrSpend *mbr_spend_facts(const MbrSpendCase *spend_case, int64 points);
 

@@ -15,6 +15,8 @@
 #include "util/error.h"
 #include "util/money.h"
 
+#define PAYMENT "payment" /* the purpose that a purchase redeems points for */
+
 /* A part of what was paid. */
 typedef struct Share {
     int64 points;
@@ -30,7 +32,8 @@ typedef struct Paying {
     MbrPurchase *purchase;
     Share *shares;
     int nshares;
-    int64 *spent; /* journal numbers */
+    int64 payment; /* worth of the points of purpose payment */
+    int64 *spent;  /* journal numbers */
 } Paying;
 
 /* ------------------------------------------------------------------ find */
@@ -87,22 +90,21 @@ find_before(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *loa
 
 /* Points listed without a hold are those spent before, to the point; or, when nothing was, to be redeemed. */
 static void
-compare_listed(const MbrPurchaseArgs *args, int named, MbrTenders *tenders)
+compare_listed(const MbrPurchaseArgs *args, MbrTenders *tenders)
 {
     int64 listed = 0, before = 0;
-    int n = 0;
 
     for (int i = 0; i < args->ntenders; i++)
         if (args->tenders[i].hold_ref == NULL) {
-            tenders->fresh[n++] = &args->tenders[i];
+            tenders->listed[tenders->nlisted++] = &args->tenders[i];
             listed += args->tenders[i].points;
         }
     for (int i = 0; i < tenders->nspent; i++)
         before += tenders->spent[i].points;
-    for (int i = named; i < tenders->nholds; i++)
+    for (int i = tenders->nnamed; i < tenders->nholds; i++)
         before += tenders->holds[i]->points;
-    tenders->nfresh = before == 0 ? n : 0;
-    if (n > 0 && before > 0 && listed != before)
+    tenders->redeems = before == 0;
+    if (tenders->nlisted > 0 && before > 0 && listed != before)
         mbr_spend_refuse_limit(psprintf("tenders list " INT64_FORMAT " points", listed),
                                psprintf(INT64_FORMAT " were redeemed or held for the order before.", before));
 }
@@ -111,62 +113,81 @@ MbrTenders
 mbr_tenders_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *load, MbrWork *work)
 {
     MbrTenders tenders = {0};
-    int named;
 
     if (args->ntenders == 0 && work->member.order_spends == 0)
         return tenders;
     tenders.holds = palloc(sizeof(MbrHold *) * Max(work->member.nholds, 1));
-    tenders.fresh = palloc(sizeof(MbrTenderArg *) * Max(args->ntenders, 1));
+    tenders.listed = palloc(sizeof(MbrTenderArg *) * Max(args->ntenders, 1));
     for (int i = 0; i < args->ntenders; i++)
         if (args->tenders[i].hold_ref != NULL)
             name_hold(args, &work->member, &args->tenders[i], &tenders);
-    named = tenders.nholds;
+    tenders.nnamed = tenders.nholds;
     find_before(session, args, load, &work->member, &tenders);
-    compare_listed(args, named, &tenders);
+    compare_listed(args, &tenders);
     return tenders;
 }
 
 int
 mbr_tenders_events(const MbrTenders *tenders)
 {
-    return tenders->nholds + tenders->nfresh;
+    return tenders->nholds + (tenders->redeems ? tenders->nlisted : 0);
 }
 
 /* ------------------------------------------------------------------ post */
 
 static void
-add_share(Paying *paying, int64 journal_no, int64 points, int64 value, int merchant_id)
+add_share(Paying *paying, int64 journal_no, Share share, const char *purpose)
 {
     paying->spent[paying->nshares] = journal_no;
-    paying->shares[paying->nshares++] = (Share){points, value, merchant_id};
-    paying->purchase->points_tendered += points;
-    paying->purchase->tendered += value;
+    paying->shares[paying->nshares++] = share;
+    paying->purchase->points_tendered += share.points;
+    paying->purchase->tendered += share.value;
+    if (strcmp(purpose, PAYMENT) == 0)
+        paying->payment += share.value;
 }
 
-/* Whose lines a hold pays for, when a tender says. */
-static int
-merchant_of_hold(const MbrPurchaseArgs *args, const MbrHold *hold)
+static void
+check_amount(const Paying *paying, const MbrTenderArg *tender, int64 points, int64 value)
+{
+    int digits = paying->load->config->digits;
+
+    if (tender->amount != NULL && mbr_money_parse(tender->amount, digits, "tender amount") != value)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("a tender of " INT64_FORMAT " points has another amount than they are worth", points),
+                 errdetail("They are worth %s.", mbr_money_text(value, digits)),
+                 errhint("Leave the tender's amount out.")));
+}
+
+/* The tender that names a hold, or NULL. */
+static const MbrTenderArg *
+tender_of_hold(const MbrPurchaseArgs *args, const MbrHold *hold)
 {
     for (int i = 0; i < args->ntenders; i++)
         if (args->tenders[i].hold_ref != NULL && strcmp(args->tenders[i].hold_ref, hold->ref) == 0)
-            return args->tenders[i].merchant_id;
-    return 0;
+            return &args->tenders[i];
+    return NULL;
 }
 
 static void
 capture_hold(Paying *paying, MbrHold *hold)
 {
+    const MbrTenderArg *tender = tender_of_hold(paying->args, hold);
     MbrWork *work = paying->work;
     MbrJournal *journal;
     int64 value;
 
     work->refusal = mbr_may_spend(work);
     mbr_raise_refusal(work);
-    journal = mbr_hold_capture(paying->session, paying->load, work, hold, hold->points, &value);
+    journal = mbr_hold_capture(paying->session, paying->load, work, hold, hold->points, paying->args, &value);
     mbr_raise_refusal(work);
     if (hold->order_ref != NULL)
         work->member.order_spends--;
-    add_share(paying, journal->journal_no, hold->points, value, merchant_of_hold(paying->args, hold));
+    if (tender != NULL)
+        check_amount(paying, tender, hold->points, value);
+    add_share(paying, journal->journal_no,
+              (Share){hold->points, value, tender == NULL ? 0 : tender->merchant_id},
+              journal->spend->purpose);
 }
 
 static MbrSpendCase
@@ -194,7 +215,6 @@ static void
 redeem(Paying *paying, const MbrTenderArg *tender)
 {
     const MbrPurchaseArgs *args = paying->args;
-    const MbrConfig *config = paying->load->config;
     MbrSpendArgs *request = palloc(sizeof(MbrSpendArgs));
     MbrSpendCase judged;
     MbrJournal *journal;
@@ -206,24 +226,31 @@ redeem(Paying *paying, const MbrTenderArg *tender)
                               .merchant_id = args->merchant_id,
                               .order_ref = args->order_ref,
                               .channel = args->channel,
-                              .purpose = "payment",
+                              .purpose = PAYMENT,
                               .at = args->at};
     claim_redemption(paying, request);
     judged = judge(paying, request);
     mbr_spend_check(&judged, tender->points);
     spend = mbr_spend_facts(&judged, tender->points);
-    if (tender->amount != NULL &&
-        mbr_money_parse(tender->amount, config->digits, "tender amount") != spend->value)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("a tender of " INT64_FORMAT " points has another amount than they are worth",
-                               tender->points),
-                        errdetail("They are worth %s.", mbr_money_text(spend->value, config->digits)),
-                        errhint("Leave the tender's amount out.")));
+    check_amount(paying, tender, tender->points, spend->value);
     journal = mbr_redeem(paying->work, spend, tender->points);
     mbr_raise_refusal(paying->work);
-    add_share(paying, journal->journal_no, tender->points, spend->value, tender->merchant_id);
+    add_share(paying, journal->journal_no, (Share){tender->points, spend->value, tender->merchant_id},
+              PAYMENT);
 }
 
+static void
+refuse_worth(const Paying *paying, int64 value, int64 most)
+{
+    int digits = paying->load->config->digits;
+
+    mbr_spend_refuse_limit(
+        psprintf("points worth %s are more than may pay for the order", mbr_money_text(value, digits)),
+        psprintf("Its net amount is %s, and points may pay %s of it.",
+                 mbr_money_text(paying->purchase->amount, digits), mbr_money_text(most, digits)));
+}
+
+/* All points within the net, those of purpose payment within their rule's share of it. */
 static void
 check_worth(Paying *paying)
 {
@@ -231,19 +258,17 @@ check_worth(Paying *paying)
     const MbrSpendArgs request = {.member_id = paying->args->member_id,
                                   .merchant_id = paying->args->merchant_id,
                                   .channel = paying->args->channel,
-                                  .purpose = "payment"};
-    int64 most = purchase->amount;
+                                  .purpose = PAYMENT};
     MbrSpendCase judged = judge(paying, &request);
-    int digits = paying->load->config->digits;
+    int64 most;
 
-    if (judged.rule != NULL && judged.rule->burn.share != MBR_UNLIMITED)
-        most = (int64)((MbrWide)most * judged.rule->burn.share / MBR_RATE_SCALE);
-    if (purchase->tendered > most)
-        mbr_spend_refuse_limit(psprintf("points worth %s are more than may pay for the order",
-                                        mbr_money_text(purchase->tendered, digits)),
-                               psprintf("Its net amount is %s, and points may pay %s of it.",
-                                        mbr_money_text(purchase->amount, digits),
-                                        mbr_money_text(most, digits)));
+    if (purchase->tendered > purchase->amount)
+        refuse_worth(paying, purchase->tendered, purchase->amount);
+    if (judged.rule == NULL || judged.rule->burn.share == MBR_UNLIMITED)
+        return;
+    most = (int64)((MbrWide)purchase->amount * judged.rule->burn.share / MBR_RATE_SCALE);
+    if (paying->payment > most)
+        refuse_worth(paying, paying->payment, most);
 }
 
 /* ------------------------------------------------------------------ spread */
@@ -293,40 +318,37 @@ spread_shares(const Paying *paying)
                 spread_share(paying->purchase, &paying->shares[i]);
 }
 
-/* Spent before, but listed for the lines of some merchants: the worth follows the points. */
+/*
+ * What was spent before is for the lines of the merchants that the list names: the worth follows the points.
+ * Shares are in the order of posting: spent, named holds, holds of the order.
+ */
 static void
-assign_listed(Paying *paying)
+assign_listed(Paying *paying, const MbrTenders *tenders)
 {
-    const MbrPurchaseArgs *args = paying->args;
-    int64 points = paying->purchase->points_tendered;
-    int64 value = paying->purchase->tendered;
-    MbrWide *weights = palloc(sizeof(MbrWide) * args->ntenders);
-    MbrWide *remainders = palloc(sizeof(MbrWide) * args->ntenders);
-    int64_t *values = palloc(sizeof(int64_t) * args->ntenders);
-    Share *listed = palloc(sizeof(Share) * args->ntenders);
+    int n = tenders->nlisted;
+    int last_named = tenders->nspent + tenders->nnamed;
+    MbrWide *weights = palloc(sizeof(MbrWide) * n);
+    MbrWide *remainders = palloc(sizeof(MbrWide) * n);
+    int64_t *values = palloc(sizeof(int64_t) * n);
+    Share *shares = palloc(sizeof(Share) * (n + tenders->nnamed));
+    int64 points = 0, value = 0;
 
-    for (int i = 0; i < args->ntenders; i++)
-        weights[i] = args->tenders[i].points;
-    mbr_spread_by(weights, args->ntenders, points, value, values, remainders);
-    for (int i = 0; i < args->ntenders; i++)
-        listed[i] = (Share){args->tenders[i].points, values[i], args->tenders[i].merchant_id};
-    paying->shares = listed;
-    paying->nshares = args->ntenders;
-}
-
-/* Whether all listed points were spent before, none named a hold. */
-static bool
-lists_earlier(const MbrPurchaseArgs *args, const MbrTenders *tenders)
-{
-    int64 listed = 0, before = 0;
-
-    for (int i = 0; i < args->ntenders; i++)
-        listed += args->tenders[i].hold_ref == NULL ? args->tenders[i].points : 0;
-    for (int i = 0; i < tenders->nspent; i++)
-        before += tenders->spent[i].points;
-    for (int i = 0; i < tenders->nholds; i++)
-        before += tenders->holds[i]->points;
-    return tenders->nfresh == 0 && args->ntenders > 0 && listed == before;
+    for (int i = 0; i < paying->nshares; i++)
+        if (i < tenders->nspent || i >= last_named) {
+            points += paying->shares[i].points;
+            value += paying->shares[i].value;
+        }
+    for (int i = 0; i < n; i++)
+        weights[i] = tenders->listed[i]->points;
+    mbr_spread_by(weights, n, points, value, values, remainders);
+    for (int i = 0; i < n; i++) {
+        check_amount(paying, tenders->listed[i], tenders->listed[i]->points, values[i]);
+        shares[i] = (Share){tenders->listed[i]->points, values[i], tenders->listed[i]->merchant_id};
+    }
+    for (int i = tenders->nspent; i < last_named; i++)
+        shares[n++] = paying->shares[i];
+    paying->shares = shares;
+    paying->nshares = n;
 }
 
 void
@@ -341,17 +363,17 @@ mbr_tenders_post(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad
     paying.shares = palloc(sizeof(Share) * n);
     paying.spent = palloc(sizeof(int64) * n);
     for (int i = 0; i < tenders->nspent; i++)
-        add_share(&paying, tenders->spent[i].journal_no, tenders->spent[i].points, tenders->spent[i].value,
-                  0);
+        add_share(&paying, tenders->spent[i].journal_no,
+                  (Share){tenders->spent[i].points, tenders->spent[i].value, 0}, tenders->spent[i].purpose);
     for (int i = 0; i < tenders->nholds; i++)
         capture_hold(&paying, tenders->holds[i]);
-    for (int i = 0; i < tenders->nfresh; i++)
-        redeem(&paying, tenders->fresh[i]);
+    for (int i = 0; tenders->redeems && i < tenders->nlisted; i++)
+        redeem(&paying, tenders->listed[i]);
     check_worth(&paying);
     purchase->spent = paying.spent;
     purchase->nspent = n;
-    if (lists_earlier(args, tenders))
-        assign_listed(&paying);
+    if (!tenders->redeems && tenders->nlisted > 0)
+        assign_listed(&paying, tenders);
     spread_shares(&paying);
     work->member.order_spends -= tenders->nspent;
     if (tenders->nspent > 0 && !session->read_only)

@@ -9,10 +9,12 @@
 typedef struct MbrTenders {
     MbrOrderSpend *spent; /* redeemed or captured before */
     int nspent;
-    MbrHold **holds; /* to be captured */
+    MbrHold **holds; /* to be captured: first those that a tender names, then the order's */
     int nholds;
-    const MbrTenderArg **fresh; /* to be redeemed now */
-    int nfresh;
+    int nnamed;
+    const MbrTenderArg **listed; /* without a hold */
+    int nlisted;
+    bool redeems; /* what is listed is redeemed now; else it was spent before */
 } MbrTenders;
 
 /* Reads what was spent on the order before, and compares it with the tenders given. */

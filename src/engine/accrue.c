@@ -86,12 +86,13 @@ static Part
 part_at(const MbrPurchase *purchase, int i)
 {
     const MbrLine *line = &purchase->lines[i / (purchase->nuses + 1)];
-    int u = i % (purchase->nuses + 1) - 1;
-    const MbrUse *use = &purchase->uses[u];
+    int nth = i % (purchase->nuses + 1); /* 0 = base and tier */
+    const MbrUse *use;
     const MbrCell *cell;
 
-    if (u < 0)
+    if (nth == 0)
         return (Part){line->base_points, line->active_at, line->expires_at};
+    use = &purchase->uses[nth - 1];
     if (use->outcome != MBR_OUTCOME_APPLIED || use->rule->effect == MBR_EFFECT_GROWTH)
         return (Part){0, 0, 0};
     cell = &use->cells[i / (purchase->nuses + 1)];

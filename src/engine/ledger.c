@@ -487,8 +487,9 @@ mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_
     MbrMember *member = &work->member;
     MbrLot *lot = mbr_lot_find(member, origin->lot_no);
 
-    if (lot == NULL && member->nlots >= member->max_lots) {
-        work->refusal = MBR_REFUSED_NO_ROOM;
+    if (member->balance + points > MBR_MAX_POINTS || (lot == NULL && member->nlots >= member->max_lots)) {
+        work->refusal =
+            member->balance + points > MBR_MAX_POINTS ? MBR_REFUSED_OVERFLOW : MBR_REFUSED_NO_ROOM;
         return;
     }
     if (lot == NULL) { /* its row left when it was used up */

@@ -321,15 +321,27 @@ reserve(void *array, int *max, int needed, Size size)
     return array == NULL ? palloc(size * room) : repalloc_huge(array, size * room);
 }
 
+/* Each part of a hold can be captured, or pay debt and expire by itself when it is released. */
+static int
+count_held_parts(const MbrMember *member)
+{
+    int n = 0;
+
+    for (int i = 0; i < member->nholds; i++)
+        n += member->holds[i].nparts;
+    return n;
+}
+
 /*
  * Room for what the engine may post: each open lot can pay debt, be spent, expire and be extended once, and
  * each may be an event of its own but for extensions, which are one event and open lots anew; each new lot is
- * opened besides.
+ * opened besides. Every event but the first that spends can take from a lot that the one before left over.
  */
 void
 mbr_load_room(const MbrLoad *load, MbrWork *work)
 {
     MbrMember *member = &work->member;
+    int parts = count_held_parts(member);
     int lots;
 
     lots = member->nlots + load->new_lots;
@@ -337,11 +349,11 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
         lots += member->nlots;
     member->lots = reserve(member->lots, &member->max_lots, lots, sizeof(MbrLot));
     member->holds = reserve(member->holds, &member->max_holds, member->nholds + 1, sizeof(MbrHold));
-    work->journals =
-        reserve(work->journals, &work->max_journals,
-                work->njournals + 2 * lots + 2 * member->nholds + load->new_events + 3, sizeof(MbrJournal));
-    work->entries =
-        reserve(work->entries, &work->max_entries, work->nentries + 6 * lots + 2, sizeof(MbrEntry));
+    work->journals = reserve(work->journals, &work->max_journals,
+                             work->njournals + 2 * lots + 2 * member->nholds + parts + load->new_events + 3,
+                             sizeof(MbrJournal));
+    work->entries = reserve(work->entries, &work->max_entries,
+                            work->nentries + 6 * lots + 3 * parts + load->new_events + 2, sizeof(MbrEntry));
     work->splits =
         reserve(work->splits, &work->max_splits, work->nsplits + load->new_splits, sizeof(MbrSplit));
     work->activities =

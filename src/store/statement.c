@@ -211,7 +211,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "DELETE FROM membership.hold WHERE member_id = $1 AND hold_no = $2",
         "LL"},
     [MBR_PLAN_FIND_ORDER_SPENDS] = {
-        "SELECT j.journal_no, j.points, j.amount FROM membership.order_spend o "
+        "SELECT j.journal_no, j.points, j.amount, j.purpose FROM membership.order_spend o "
         "JOIN membership.journal j USING (member_id, journal_no) "
         "WHERE o.member_id = $1 AND o.merchant_id = $2 AND o.order_ref = $3 ORDER BY j.journal_no",
         "LIT"},
