@@ -1,5 +1,5 @@
 -- Redemptions: quotes that keep their word, burn rules, limits, reversals; transfers between members.
-\set tests 213
+\set tests 214
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
