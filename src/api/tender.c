@@ -290,14 +290,43 @@ spread_share(MbrPurchase *purchase, const Share *share)
     }
 }
 
-/* Those of one merchant's lines first, so that the others take what is left. */
+/* All that is for the same lines, so that it does not matter in which parts it was spent. */
+static Share
+sum_for(const Paying *paying, int merchant_id)
+{
+    Share sum = {.merchant_id = merchant_id};
+
+    for (int i = 0; i < paying->nshares; i++)
+        if (paying->shares[i].merchant_id == merchant_id) {
+            sum.points += paying->shares[i].points;
+            sum.value += paying->shares[i].value;
+        }
+    return sum;
+}
+
+static bool
+is_first_for(const Paying *paying, int share)
+{
+    for (int i = 0; i < share; i++)
+        if (paying->shares[i].merchant_id == paying->shares[share].merchant_id)
+            return false;
+    return true;
+}
+
+/* What is for one merchant's lines first, so that the rest takes what is left. */
 static void
 spread_shares(const Paying *paying)
 {
     for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < paying->nshares; i++)
-            if ((paying->shares[i].merchant_id == 0) == (pass == 1))
-                spread_share(paying->purchase, &paying->shares[i]);
+        for (int i = 0; i < paying->nshares; i++) {
+            int merchant_id = paying->shares[i].merchant_id;
+            Share sum;
+
+            if ((merchant_id == 0) != (pass == 1) || !is_first_for(paying, i))
+                continue;
+            sum = sum_for(paying, merchant_id);
+            spread_share(paying->purchase, &sum);
+        }
 }
 
 /*
