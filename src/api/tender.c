@@ -308,10 +308,31 @@ spread_share(MbrPurchase *purchase, const Share *share)
     }
 }
 
+/* What pays for the same lines is one share: in how many pieces it came makes no difference. */
+static void
+pool_shares(Paying *paying)
+{
+    int n = 0;
+
+    for (int i = 0; i < paying->nshares; i++) {
+        const Share share = paying->shares[i];
+        int to = 0;
+
+        while (to < n && paying->shares[to].merchant_id != share.merchant_id)
+            to++;
+        if (to == n)
+            paying->shares[n++] = (Share){.merchant_id = share.merchant_id};
+        paying->shares[to].points += share.points;
+        paying->shares[to].value += share.value;
+    }
+    paying->nshares = n;
+}
+
 /* Those of one merchant's lines first, so that the others take what is left. */
 static void
-spread_shares(const Paying *paying)
+spread_shares(Paying *paying)
 {
+    pool_shares(paying);
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < paying->nshares; i++)
             if ((paying->shares[i].merchant_id == 0) == (pass == 1))

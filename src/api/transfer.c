@@ -36,8 +36,6 @@ check_limits(MbrSession *session, const TransferArgs *args, const MbrConfig *con
 {
     int64 sent;
 
-    if (!config->transfers)
-        refuse_off();
     if (args->points < config->transfer_minimum)
         mbr_spend_refuse_limit(
             psprintf(INT64_FORMAT " points are below the minimum of a transfer", args->points),
@@ -123,6 +121,8 @@ transfer(FunctionCallInfo fcinfo, MbrSession *session, const TransferArgs *args)
             elog(ERROR, "a source key has no journal row");
         return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
     }
+    if (!loads[0].config->transfers)
+        refuse_off();
     check_members(from, to, args->points);
     check_limits(session, args, loads[0].config, from);
     loads[1 - lower].new_lots = from->member.nlots;

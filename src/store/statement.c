@@ -298,7 +298,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "bound AS (SELECT CASE WHEN min(entry_no) > 1 THEN min(entry_no) "
         "WHEN min(entry_no) = 1 OR $2 = 9223372036854775807 THEN 0 END AS lowest FROM page) "
         "SELECT journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, "
-        "amount, reason, occurred_at, posted_at FROM membership.member_statement s, bound "
+        "amount, reason, occurred_at, posted_at, counterpart_id FROM membership.member_statement s, bound "
         "WHERE s.member_id = $1 AND coalesce(s.entry_no, s.last_entry_no) BETWEEN bound.lowest AND $2 - 1 "
         "ORDER BY s.journal_no DESC, s.entry_no DESC",
         "LLI"},

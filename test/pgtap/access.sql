@@ -122,6 +122,24 @@ SELECT is(array_agg(attempt('t_till', call, 'evil, pg_temp, pg_catalog') ORDER B
         (6, $$ SELECT membership.balance_at(1, pg_catalog.clock_timestamp()) $$),
         (7, $$ SELECT pg_catalog.sum(remaining) FROM membership.member_lots WHERE origin OPERATOR(pg_catalog.=) 'accrual' $$),
         (8, $$ SELECT balance FROM membership.member_balance WHERE member_id OPERATOR(pg_catalog.=) 1::bigint $$)) c (n, call);
+-- points spent, and given back: of 178 points at 5.00 a hundred, 100 pay half of 10.00
+INSERT INTO membership.burn_rule (burn_rule_id, code, name, status, purpose, condition, step, value, share)
+VALUES (90, 'trap', 'Trap', 'active', 'trap', 'order_amount > 5 AND tier = ''regular''', 100, 5, 0.5);
+SELECT enrol('other') AS other \gset
+DISCARD PLANS;
+SELECT is(array_agg(attempt('t_till', call, 'evil, pg_temp, pg_catalog') ORDER BY n), '{100,0,0,0,-100,100,100,0,178,MB108}',
+          'spending under a hostile path')
+  FROM (VALUES
+        (1, $$ SELECT max_points FROM membership.quote_redemption(1, 10, 1, 's1', purpose => 'trap') $$),
+        (2, $$ SELECT points FROM membership.authorize_points(1, 100, 'H0', '1 hour', 1, 's0', 10, purpose => 'trap') $$),
+        (3, $$ SELECT points FROM membership.void_points(1, 'H0') $$),
+        (4, $$ SELECT points FROM membership.authorize_points(1, 100, 'H1', '1 hour', 1, 's0', 10, purpose => 'trap') $$),
+        (5, $$ SELECT points FROM membership.capture_points(1, 'H1') $$),
+        (6, $$ SELECT points FROM membership.reverse_redemption(1, 'H1', 'back') $$),
+        (7, $$ SELECT points FROM membership.redeem_points(1, 100, 'R1', 1, 's1', 10, purpose => 'trap') $$),
+        (9, $$ SELECT pg_catalog.count(*) FROM membership.member_holds $$),
+        (10, $$ SELECT balance FROM membership.reverse_redemption(1, 'R1', 'back') $$),
+        (11, $$ SELECT membership.transfer_points(1, 2, 10, 'T1') $$)) c (n, call);
 -- an operator: also configuration, whose triggers and foreign keys run; 42.50 x 2 = 85 at the new rate
 SELECT is(array_agg(attempt('t_operator', call, 'evil, pg_temp, pg_catalog') ORDER BY n), '{-8,review,"","","","",0,2,85}',
           'an operator under a hostile path')
@@ -129,7 +147,7 @@ SELECT is(array_agg(attempt('t_operator', call, 'evil, pg_temp, pg_catalog') ORD
         (1, $$ SELECT points FROM membership.adjust_points(1, -8, 'fix', 'A') $$),
         (2, $$ SELECT status FROM membership.accrue_points(1, 1, 5, 'late',
                    occurred_at => pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.make_interval(days => 40)) $$),
-        (3, $$ SELECT membership.review_accrual(1, 8, 'approve', 'ok') $$),
+        (3, $$ SELECT membership.review_accrual(1, 15, 'approve', 'ok') $$),
         (4, $$ SELECT membership.set_tags(1, '{b,a,b}') $$),
         (5, $$ SELECT membership.set_tier(1, 'gold', NULL, 'guest') $$),
         (6, $$ SELECT membership.replace_identity(1, 'phone', '13800000001', '13800000002', 'new') $$),
@@ -164,22 +182,23 @@ CREATE FUNCTION public.usable(who text) RETURNS text LANGUAGE sql AS $$
      WHERE relnamespace = 'membership'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND rights IS NOT NULL $$;
 CREATE ROLE t_shop;
 SELECT grant_access('t_shop', 'application') \gset
-\set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date balance_at enroll_member find_member grant_points preview_accrual remove_identity replace_identity set_tags statement update_member'''
-\set till_tables '''expiring_soon S, member_balance S, member_lots S, member_statement S, member_tier_progress S'''
+\set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date authorize_points balance_at capture_points enroll_member find_member grant_points preview_accrual quote_redemption redeem_points remove_identity replace_identity reverse_redemption set_tags statement transfer_points update_member void_points'''
+\set till_tables '''expiring_soon S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
-SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date balance_at enroll_member find_member grant_points '
-          'import_lots import_members import_purchases import_tiers preview_accrual '
-          'remove_identity replace_identity retry_accrual_errors review_accrual set_member_status set_tags set_tier statement try_condition update_member verify',
+SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
+          'enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption redeem_points '
+          'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual set_member_status set_tags set_tier statement '
+          'transfer_points try_condition update_member verify void_points',
           'functions of an operator');
-SELECT is(usable('t_operator'), 'accrual_error S, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_lots S, member_statement S, member_tier_progress S, '
-          'merchant ISU, merchant_unsettled S, party ISU, program S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
+SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
+          'member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, program S, redemption_daily S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
 SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate claim_days expiry extend_on_activity max_future min_life_days name pending_days phone_country '
-          'stacking tier_window_months', 'settings that an operator may change')
+          'reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
   FROM pg_attribute WHERE attrelid = 'membership.program'::regclass AND attnum > 0 AND has_column_privilege('t_operator', attrelid, attnum, 'UPDATE');
 SELECT is(callable('t_analyst'), 'balance_at statement verify', 'functions of an analyst');
-SELECT is(usable('t_analyst'), 'contract S, earn_rule S, expiring_soon S, mall S, member_balance S, member_lots S, member_statement S, member_tier_progress S, merchant S, '
-          'merchant_unsettled S, party S, program S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
+SELECT is(usable('t_analyst'), 'burn_rule S, contract S, earn_rule S, expiring_soon S, mall S, member_balance S, member_holds S, member_lots S, member_statement S, '
+          'member_tier_progress S, merchant S, merchant_unsettled S, party S, program S, redemption_daily S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
 SELECT is(callable('t_nobody'), NULL, 'functions of anybody else');
 SELECT is(usable('t_nobody'), NULL, 'tables of anybody else');
 
@@ -201,7 +220,7 @@ SELECT is(attempt(who, call), '42501', who || ' is refused: ' || call)
   FROM unnest('{t_shop,t_operator,t_analyst}'::text[]) who,
        (VALUES ('account', 'balance'), ('ledger_entry', 'points'), ('lot', 'remaining'), ('journal', 'points'), ('receipt', 'member_id'),
                ('receipt_ref', 'value'), ('source_key', 'ref'), ('member_identity', 'value'), ('member', 'status'), ('activity_day', 'basis'),
-               ('merchant_split', 'amount'), ('tier_history', 'tier_id'), ('journal_context', 'attributes'), ('access_grant', 'kind')) t (name, field),
+               ('merchant_split', 'amount'), ('hold', 'points'), ('hold_lot', 'points'), ('order_spend', 'journal_no'), ('tier_history', 'tier_id'), ('journal_context', 'attributes'), ('access_grant', 'kind')) t (name, field),
        LATERAL (VALUES (format('INSERT INTO membership.%s DEFAULT VALUES', name)), (format('UPDATE membership.%s SET %s = NULL', name, field)),
                        (format('DELETE FROM membership.%s', name)), (format('TRUNCATE membership.%s', name)),
                        (format('LOCK membership.%s IN ROW EXCLUSIVE MODE', name))) c (call);

@@ -178,13 +178,16 @@ SELECT grant_points(m('vic'), 100, 'x', '1', expires_at => '2024-02-01 00:00+08'
 SELECT is(ROW(balance, available, pending, held, debt, next_expiry, expiring_30d)::text, '(0,0,0,0,0,,0)', 'a lot that died long ago does not count, though not swept') FROM member_balance WHERE member_id = m('vic');
 SELECT is(ROW(balance, (SELECT count(*) FROM lot WHERE member_id = m('vic')))::text, '(100,1)', 'and it is not swept') FROM account WHERE member_id = m('vic');
 SELECT is(count(*), 0::bigint, 'nor shown') FROM member_lots WHERE member_id = m('vic');
-UPDATE lot SET held = 30 WHERE member_id = m('vic');
-UPDATE account SET held = 30 WHERE member_id = m('vic');
-SELECT is(ROW(balance, available, pending, held, debt)::text, '(30,0,0,30,0)', 'held points count though dead') FROM member_balance WHERE member_id = m('vic');
-SELECT is(ROW(remaining, held, available, state)::text, '(30,30,0,held)', 'as held') FROM member_lots WHERE member_id = m('vic');
-SELECT is(ROW(points, balance)::text, '(5,35)', 'the next posting expires what is not held') FROM grant_points(m('vic'), 5, 'x', '2', at => '2024-02-10 12:00+08');
+-- the like of which 30 are held until voided
+INSERT INTO burn_rule (burn_rule_id, code, name, status, purpose, step, value) VALUES (2, 'item', 'Item', 'active', 'item', 10, 0.30);
+SELECT enrol('vik') \gset
+SELECT grant_points(m('vik'), 100, 'x', '1', expires_at => '2024-02-01 00:00+08', at => '2024-01-10 12:00+08') \gset
+SELECT authorize_points(m('vik'), 30, 'h', ttl => NULL, purpose => 'item', at => '2024-01-11 12:00+08') \gset
+SELECT is(ROW(balance, available, pending, held, debt)::text, '(30,0,0,30,0)', 'held points count though dead') FROM member_balance WHERE member_id = m('vik');
+SELECT is(ROW(remaining, held, available, state)::text, '(30,30,0,held)', 'as held') FROM member_lots WHERE member_id = m('vik');
+SELECT is(ROW(points, balance)::text, '(5,35)', 'the next posting expires what is not held') FROM grant_points(m('vik'), 5, 'x', '2', at => '2024-02-10 12:00+08');
 UPDATE program SET allow_debt = false;
-SELECT throws_ok($$SELECT membership.adjust_points(m('vic'), -6, 'x', '3', at => '2024-02-10 12:00+08')$$, 'MB101', NULL, 'and held points cannot be taken');
+SELECT throws_ok($$SELECT membership.adjust_points(m('vik'), -6, 'x', '3', at => '2024-02-10 12:00+08')$$, 'MB101', NULL, 'and held points cannot be taken');
 
 SELECT enrol('soon') \gset
 SELECT grant_points(m('soon'), points, 'x', ref, expires_at => clock_timestamp() + life::interval)
@@ -228,8 +231,8 @@ SELECT is_empty($$SELECT b.member_id, b.balance, membership.balance_at(b.member_
 -- the statement
 SELECT enrol('stm') \gset
 SELECT accrue_points(m('stm'), 2, 12.50, 'stm 1', at => '2024-02-01 12:00+08') \gset
-SELECT is(ROW(journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, amount, reason, occurred_at, posted_at)::text,
-          '(2,1,accrual,12,12,2,Bookshop,"stm 1",12.50,,"2024-02-01 04:00:00+00","2024-02-01 04:00:00+00")', 'a line of a purchase') FROM statement(m('stm'), max_rows => 1) WHERE entry_no = 1;
+SELECT is(ROW(journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, amount, reason, occurred_at, posted_at, counterpart_id)::text,
+          '(2,1,accrual,12,12,2,Bookshop,"stm 1",12.50,,"2024-02-01 04:00:00+00","2024-02-01 04:00:00+00",)', 'a line of a purchase') FROM statement(m('stm'), max_rows => 1) WHERE entry_no = 1;
 SELECT accrue_points(m('stm'), 1, 0, 'stm 2', at => '2024-02-02 12:00+08') \gset
 SELECT grant_points(m('stm'), 10, 'gift', 'g' || i, at => '2024-02-03 12:00+08') FROM generate_series(1, 3) i \g /dev/null
 SELECT accrue_points(m('stm'), 1, 0, 'stm 3', at => '2024-02-04 12:00+08'), accrue_points(m('stm'), 1, 0, 'stm 4', at => '2024-02-04 12:00+08') \g /dev/null

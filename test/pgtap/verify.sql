@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 95
+\set tests 115
 \ir setup.psql
 SELECT open_mall() \gset
 
@@ -36,6 +36,24 @@ SELECT enrol('rita') \gset
 SELECT accrue_points(m('rita'), 2, 100, 'r1', occurred_at => now() - interval '40 days') \gset
 SELECT review_accrual(m('rita'), 2, 'approve', 'ok') \gset
 SELECT enrol('bea') \gset
+-- hugo: 1,000 points (2); of these 100 redeemed for order h1 (3) that was then accrued (4), 100 redeemed (5) and 100 held (6)
+-- for order h2, 100 held (7) and captured (8), 100 sent to bob (9), whose second row that is
+SELECT enrol('hugo') \gset
+SELECT enrol('bob') \gset
+UPDATE program SET transfers = true;
+SELECT grant_points(m('hugo'), 1000, 'x', 'g1', at => '2024-02-01 12:00+08') \gset
+SELECT redeem_points(m('hugo'), 100, 'r1', 1, 'h1', 100, at => '2024-02-02 12:00+08') \gset
+SELECT accrue_points(m('hugo'), 1, 100, 'h1', at => '2024-02-02 12:00+08') \gset
+SELECT redeem_points(m('hugo'), 100, 'r2', 1, 'h2', 100, at => '2024-02-03 12:00+08') \gset
+SELECT authorize_points(m('hugo'), 100, 'a1', NULL, 1, 'h2', 100, at => '2024-02-03 12:00+08') \gset
+SELECT authorize_points(m('hugo'), 100, 'a2', '1 day', order_amount => 100, at => '2024-02-04 12:00+08') \gset
+SELECT capture_points(m('hugo'), 'a2', at => '2024-02-05 11:00+08') \gset
+SELECT transfer_points(m('hugo'), m('bob'), 100, 't1', at => '2024-02-06 12:00+08') \gset
+-- hana: 100 points dead on 10 February, held on the 4th and captured on the 11th
+SELECT enrol('hana') \gset
+SELECT grant_points(m('hana'), 100, 'x', 'g1', expires_at => '2024-02-10 00:00+08', at => '2024-02-01 12:00+08') \gset
+SELECT authorize_points(m('hana'), 100, 'a1', NULL, order_amount => 100, at => '2024-02-04 12:00+08') \gset
+SELECT capture_points(m('hana'), 'a1', at => '2024-02-11 12:00+08') \gset
 SELECT is_empty('SELECT * FROM membership.verify()', 'a ledger made by the engine is sound');
 
 -- what verify() says after some statements, which are undone
@@ -69,7 +87,7 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.lot SET origin = 'grant' WHERE member_id = :vera$$, 'lot_equals_opening_entry'),
     ($$UPDATE membership.lot SET journal_no = 7 WHERE member_id = :vera$$, 'lot_equals_opening_entry'),
     ($$UPDATE membership.lot SET held = 6 WHERE member_id = :vera;
-       UPDATE membership.account SET held = 6 WHERE member_id = :vera$$, 'lot_bounds'),
+       UPDATE membership.account SET held = 6 WHERE member_id = :vera$$, 'lot_bounds lot_held_is_sum_of_holds'),
     ($$UPDATE membership.ledger_entry SET origin = NULL WHERE member_id = :vera AND entry_no = 2$$, 'entry_is_whole'),
     ($$UPDATE membership.account SET held = -1 WHERE member_id = :vera$$, 'account_held_is_sum_of_lots held_and_debt_not_negative'),
     ($$UPDATE membership.journal SET channel = NULL WHERE member_id = :vera AND journal_no = 2$$, 'journal_row_is_whole'),
@@ -92,7 +110,33 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.account SET balance = 6 WHERE member_id = :vera$$, 'balance_is_sum_of_entries'),
     ($$UPDATE membership.account SET debt = 1 WHERE member_id = :vera$$, 'debt_is_sum_of_entries_on_lot_0'),
     ($$UPDATE membership.account SET held = 1 WHERE member_id = :vera$$, 'account_held_is_sum_of_lots'),
-    ($$UPDATE membership.lot SET held = 1 WHERE member_id = :vera$$, 'account_held_is_sum_of_lots'),
+    ($$UPDATE membership.lot SET held = 1 WHERE member_id = :vera$$, 'account_held_is_sum_of_lots lot_held_is_sum_of_holds'),
+    -- holds: without their lots, of other lots, beyond them, of what is no authorization
+    ($$DELETE FROM membership.hold_lot WHERE member_id = public.m('hugo')$$, 'hold_is_sum_of_its_lots lot_held_is_sum_of_holds'),
+    ($$UPDATE membership.hold SET points = 200 WHERE member_id = public.m('hugo')$$, 'hold_is_sum_of_its_lots'),
+    ($$UPDATE membership.hold SET hold_no = 5 WHERE member_id = public.m('hugo');
+       UPDATE membership.hold_lot SET hold_no = 5 WHERE member_id = public.m('hugo')$$, 'hold_is_sum_of_its_lots'),
+    ($$UPDATE membership.hold SET hold_no = 99 WHERE member_id = public.m('hugo');
+       UPDATE membership.hold_lot SET hold_no = 99 WHERE member_id = public.m('hugo')$$, 'hold_is_sum_of_its_lots'),
+    ($$UPDATE membership.hold SET expires_at = '2024-01-01' WHERE member_id = public.m('hugo')$$, 'next_expiry_not_after_any_lot'),
+    -- a hold of what was dead when it was made
+    ($$UPDATE membership.ledger_entry SET expires_at = '2024-02-04 12:00+08' WHERE member_id = public.m('hana') AND entry_no = 1$$, 'nothing_expired_was_spent'),
+    -- what orders were paid with
+    ($$UPDATE membership.account SET order_spends = 1 WHERE member_id = public.m('hugo')$$, 'order_spends_are_counted'),
+    ($$DELETE FROM membership.order_spend WHERE member_id = public.m('hugo')$$, 'order_spends_are_counted'),
+    ($$UPDATE membership.hold SET order_ref = NULL WHERE member_id = public.m('hugo')$$, 'order_spends_are_counted'),
+    ($$UPDATE membership.order_spend SET order_ref = 'h3' WHERE member_id = public.m('hugo')$$, 'order_spend_has_its_redemption'),
+    ($$UPDATE membership.order_spend SET journal_no = 4 WHERE member_id = public.m('hugo')$$, 'order_spend_has_its_redemption'),
+    ($$UPDATE membership.order_spend SET journal_no = 99 WHERE member_id = public.m('hugo')$$, 'order_spend_has_its_redemption'),
+    ($$UPDATE membership.journal SET tenders = jsonb_set(tenders, '{points}', '200') WHERE member_id = public.m('hugo') AND journal_no = 4$$, 'tenders_are_what_was_redeemed'),
+    ($$UPDATE membership.journal SET tenders = jsonb_set(tenders, '{value}', '3.01') WHERE member_id = public.m('hugo') AND journal_no = 4$$, 'tenders_are_what_was_redeemed'),
+    ($$UPDATE membership.journal SET tenders = jsonb_set(tenders, '{spent}', '[2]') WHERE member_id = public.m('hugo') AND journal_no = 4$$, 'tenders_are_what_was_redeemed'),
+    ($$UPDATE membership.journal SET tenders = jsonb_set(tenders, '{value_at_merchants}', '0') WHERE member_id = public.m('hugo') AND journal_no = 4$$, 'splits_balance_to_the_purchase'),
+    ($$UPDATE membership.activity_day SET points_redeemed = 99 WHERE member_id = public.m('hugo') AND day = '2024-02-03'$$, 'points_redeemed_of_a_day'),
+    ($$DELETE FROM membership.activity_day WHERE member_id = public.m('hugo') AND day = '2024-02-05'$$, 'points_redeemed_of_a_day'),
+    ($$UPDATE membership.journal SET counterpart_id = :vera WHERE member_id = public.m('hugo') AND verb = 'transfer_out'$$, 'transfer_has_its_counterpart'),
+    ($$DELETE FROM membership.journal WHERE member_id = public.m('bob') AND verb = 'transfer_in'$$,
+     'journal_numbers_are_gapless journal_points_are_sum_of_entries last_posted_at_is_that_of_the_journal transfer_has_its_counterpart'),
     ($$UPDATE membership.account SET next_expiry = next_expiry + interval '1 second' WHERE member_id = :vera$$, 'next_expiry_not_after_any_lot'),
     ($$UPDATE membership.account SET next_expiry = NULL WHERE member_id = :vera$$, 'next_expiry_not_after_any_lot'),
     -- numbering and chains
@@ -168,7 +212,8 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
 SELECT set_eq('SELECT DISTINCT invariant FROM named',
               $$SELECT DISTINCT name FROM (SELECT (regexp_matches(pg_get_viewdef('membership._violation'::regclass), '''([a-z]+(_[a-z0-9]+)+)''::text', 'g'))[1] AS name) n
                  WHERE name NOT IN ('member_identity', 'tier_history', 'activity_day', 'points_issued', 'debt_payment',
-                                    'tier_change', 'status_change', 'identity_change')$$, 'every invariant has been broken');
+                                    'tier_change', 'status_change', 'identity_change', 'transfer_out', 'transfer_in', 'points_redeemed',
+                                    'points_contribution', 'value_at_merchants')$$, 'every invariant has been broken');
 
 SELECT is_empty('SELECT * FROM membership.verify()', 'and all was undone');
 SAVEPOINT damage;
