@@ -437,8 +437,8 @@ class Simulation:
               for rule_id, versions in sorted(self.model.rules.versions.items())])
         same('rule_error', self.database.rows('SELECT * FROM membership.rule_error'
                                               ' ORDER BY rule_id, version, sqlstate, message COLLATE "C"'),
-             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version, 'sqlstate': sqlstate,
-                     'message': message, 'failures': len(times), 'last_at': max(times)})
+             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version,
+                     'sqlstate': sqlstate, 'message': message, 'failures': len(times), 'last_at': max(times)})
               for (rule_id, version, sqlstate, message), times in sorted(failed.items())])
 
     @staticmethod
