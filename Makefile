@@ -22,7 +22,7 @@ ISOLATION_OPTS := $(REGRESS_OPTS)
 
 # These goals install PostgreSQL where it is missing and do their own build, so they go without PGXS, which has
 # a `check` of its own.
-STANDALONE = check lint bench doc simulate canary sanitize valgrind quickstart quickstart-stop
+STANDALONE = check lint bench doc simulate canary sanitize valgrind fuzz quickstart quickstart-stop
 ifneq ($(filter $(STANDALONE),$(MAKECMDGOALS)),)
 .PHONY: $(STANDALONE)
 check:
@@ -42,6 +42,8 @@ sanitize:
 	@test/sanitize/asan
 valgrind:
 	@test/sanitize/valgrind
+fuzz:
+	@test/fuzz/engine -max_total_time=60
 quickstart:
 	@test/quickstart/start
 quickstart-stop:

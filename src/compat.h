@@ -65,6 +65,35 @@ mbr_primary_key_index(Relation table)
 #endif
 }
 
+/* 16 added a parameter for updates that touch only summarizing indexes. Without arbiters a duplicate is an
+ * error.
+ */
+static inline List *
+mbr_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot, EState *estate, bool *conflict,
+                        List *arbiters)
+{
+#if PG_VERSION_NUM >= 160000
+    return ExecInsertIndexTuples(result, slot, estate, false, arbiters != NIL, conflict, arbiters, false);
+#else
+    return ExecInsertIndexTuples(result, slot, estate, false, arbiters != NIL, conflict, arbiters);
+#endif
+}
+
+/* 18 added the row's own place, which a row not yet inserted has not. */
+static inline bool
+mbr_check_index_constraints(ResultRelInfo *result, TupleTableSlot *slot, EState *estate, ItemPointer conflict,
+                            List *arbiters)
+{
+#if PG_VERSION_NUM >= 180000
+    ItemPointerData nowhere;
+
+    ItemPointerSetInvalid(&nowhere);
+    return ExecCheckIndexConstraints(result, slot, estate, conflict, &nowhere, arbiters);
+#else
+    return ExecCheckIndexConstraints(result, slot, estate, conflict, arbiters);
+#endif
+}
+
 static inline void
 mbr_eval_plan_qual_init(EPQState *epq, EState *estate)
 {

@@ -12,6 +12,7 @@ BUILD_PACKAGES="make gcc libc6-dev postgresql-$PGVERSION postgresql-server-dev-$
 TEST_PACKAGES="perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl postgresql-$PGVERSION-pgtap
                postgresql-$PGVERSION-plpgsql-check python3-psycopg"
 LINT_PACKAGES="clang-format cppcheck"
+FUZZ_PACKAGES="clang libclang-rt-dev"
 
 # The same results whatever the caller's locale is.
 unset LC_ALL LANGUAGE

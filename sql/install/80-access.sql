@@ -11,12 +11,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
-         '{member_balance,member_lots,member_statement,member_tier_progress}'),
+         '{member_balance,member_lots,expiring_soon,member_statement,member_tier_progress}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error}'),
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet,earn_rule}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier,earn_rule}'),
-        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking)',
+        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking)',
          'TABLE', '{operator}', '{program}')
       ) l (privilege, class, kinds, names)
      CROSS JOIN LATERAL unnest(l.names::text[]) n (name)

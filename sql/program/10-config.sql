@@ -15,6 +15,7 @@ CREATE TABLE membership.program (
     award_rounding     text     NOT NULL DEFAULT 'floor',
     expiry             text     NOT NULL DEFAULT '24 months',
     min_life_days      integer  NOT NULL DEFAULT 0,
+    extend_on_activity boolean  NOT NULL DEFAULT false,
     pending_days       integer  NOT NULL DEFAULT 0,
     claim_days         integer  NOT NULL DEFAULT 30,
     max_future         interval NOT NULL DEFAULT '10 minutes',
@@ -53,6 +54,7 @@ COMMENT ON COLUMN membership.program.base_rate IS 'Points per currency unit of b
 COMMENT ON COLUMN membership.program.award_rounding IS 'How an order''s award becomes whole points, once per order: floor, half_up or ceiling.';
 COMMENT ON COLUMN membership.program.expiry IS 'Through which local day points are valid (有效期): 24 months or 90 days after the purchase, month end, quarter end or year end (+ 1 to 100 later ones), a date such as 2027-03-31, or never.';
 COMMENT ON COLUMN membership.program.min_life_days IS 'Points never die before this many days after the local day on which they became active, 0 to 3660.';
+COMMENT ON COLUMN membership.program.extend_on_activity IS 'Whether a posted purchase lets the member''s points that would die earlier live as long as points earned by it; not with a date or never as expiry.';
 COMMENT ON COLUMN membership.program.pending_days IS 'Days after the purchase day until points can be spent, 0 = at once; merchant.pending_days overrides it.';
 COMMENT ON COLUMN membership.program.claim_days IS 'A purchase posted later than this many days after it happened is held for review.';
 COMMENT ON COLUMN membership.program.max_future IS 'How far ahead of the server''s clock a time given by a caller may lie.';

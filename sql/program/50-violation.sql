@@ -41,6 +41,18 @@ SELECT e.member_id, 'nothing_expired_was_spent',
                    -- a lot pays debt at the moment it becomes active, however late that is noticed
                    WHEN 'debt_payment' THEN j.occurred_at >= o.expires_at
                    ELSE j.posted_at >= o.expires_at END
+UNION ALL
+SELECT e.member_id, 'extension_moves_points_to_a_later_end',
+       format('journal %s entry %s: %s points of a lot active at %s that dies before %s', e.journal_no, e.entry_no, e.points, e.active_at, e.expires_at),
+       format('lot %s: %s points, active at %s, dies at %s', t.lot_no, -t.points, o.active_at, o.expires_at)
+  FROM membership.journal j
+  JOIN membership.ledger_entry e ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.lot_no = e.entry_no
+  LEFT JOIN membership.ledger_entry t
+         ON t.member_id = e.member_id AND t.wallet_id = e.wallet_id AND t.entry_no = e.entry_no - 1 AND t.journal_no = e.journal_no
+  LEFT JOIN membership.ledger_entry o ON o.member_id = t.member_id AND o.wallet_id = t.wallet_id AND o.entry_no = t.lot_no
+ WHERE j.verb = 'extension'
+   AND ((t.points, o.active_at, o.origin) IS DISTINCT FROM (-e.points, e.active_at, e.origin) OR j.points <> 0
+        OR NOT coalesce(o.expires_at < e.expires_at, false))
 
 -- accounts against lots and entries
 UNION ALL
@@ -130,8 +142,8 @@ UNION ALL
 SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every fact of an accrual',
        format('journal %s: %s, %s', j.journal_no, j.verb, j.status)
   FROM membership.journal j
- WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'tier_change',
-                      'status_change', 'identity_change')
+ WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'extension',
+                      'tier_change', 'status_change', 'identity_change')
     OR j.status NOT IN ('posted', 'pending', 'review', 'rejected', 'imported')
     OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
         j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,

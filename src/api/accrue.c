@@ -71,7 +71,8 @@ mbr_accrue_load(const MbrPurchaseArgs *args)
                      .at = args->at,
                      .occurred_at = args->occurred_at,
                      .new_lots = nlines,
-                     .new_splits = 3 * nlines};
+                     .new_splits = 3 * nlines,
+                     .extends = true};
 }
 
 void
@@ -96,7 +97,7 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
 {
     int64 hash = mbr_purchase_hash(args);
     MbrLoad load = mbr_accrue_load(args);
-    MbrReceipt receipt;
+    MbrReceipt receipt, claim;
     MbrWork work;
     int64 journal_no;
 
@@ -110,8 +111,8 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
     }
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_claim_receipt(session, args->merchant_id, args->order_ref, args->member_id, journal_no, hash,
-                           &receipt)) {
+    claim = (MbrReceipt){args->member_id, journal_no, hash, args->merchant_id};
+    if (!mbr_claim_receipt(session, args->order_ref, &claim, &receipt)) {
         mbr_accrue_first_result(session, load.config, args, hash, &receipt, false, result);
         if (MBR_CANARY(PRESENT_BALANCE))
             result->balance = work.member.balance;

@@ -149,22 +149,22 @@ copy_fetched(uint64 n)
     return tuples;
 }
 
-static void
-post_chunk(Load *load, HeapTuple *tuples, int n, MbrBatchRow *rows, const MbrConfig **config)
+static MbrBatchRow *
+post_chunk(Load *load, HeapTuple *tuples, int n, const MbrConfig **config)
 {
     TupleDesc desc = load->portal->tupDesc;
-    Datum *values = palloc(sizeof(Datum) * desc->natts);
-    bool *nulls = palloc(sizeof(bool) * desc->natts);
+    MbrBatchInput input;
+    MbrBatchRow *rows;
     MbrSession session;
 
     mbr_enter(&session, false);
-    *config = mbr_config_current(&session);
-    for (int i = 0; i < n; i++) {
-        heap_deform_tuple(tuples[i], desc, values, nulls);
-        mbr_batch_read(&rows[i], &load->map, *config, values, nulls);
-    }
+    input = mbr_batch_input(n, desc->natts, &load->map, mbr_config_current(&session));
+    for (int i = 0; i < n; i++)
+        heap_deform_tuple(tuples[i], desc, input.columns + i * desc->natts, input.nulls + i * desc->natts);
+    rows = mbr_batch_read(&input, n);
     *config = mbr_batch_run(&session, rows, n);
     mbr_leave(&session);
+    return rows;
 }
 
 static void
@@ -204,9 +204,8 @@ do_chunk(Load *load, int size)
     if (n == 0)
         return false;
     tuples = copy_fetched(n);
-    rows = palloc(sizeof(MbrBatchRow) * n);
     PushActiveSnapshot(GetTransactionSnapshot());
-    post_chunk(load, tuples, n, rows, &config);
+    rows = post_chunk(load, tuples, n, &config);
     report_chunk(load, config, rows, n);
     PopActiveSnapshot();
     pgstat_report_activity(STATE_RUNNING, psprintf("CALL membership.accrue_from: " INT64_FORMAT

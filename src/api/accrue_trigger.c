@@ -142,20 +142,22 @@ static void
 post_rows(Firing *firing, HeapTuple *tuples, int n)
 {
     TupleDesc desc = RelationGetDescr(firing->trigger->tg_relation);
-    MbrBatchRow *rows = palloc(sizeof(MbrBatchRow) * Max(n, 1));
-    Datum *columns = palloc(sizeof(Datum) * desc->natts);
-    bool *nulls = palloc(sizeof(bool) * desc->natts);
+    int width = desc->natts;
     int member_column = firing->map.attno[0];
+    MbrBatchInput input;
+    MbrBatchRow *rows;
     int kept = 0;
 
     enter(firing);
+    input = mbr_batch_input(n, width, &firing->map, firing->config);
     for (int i = 0; i < n; i++) {
-        heap_deform_tuple(tuples[i], desc, columns, nulls);
-        if (nulls[member_column - 1])
-            continue;
-        tuples[kept] = tuples[i];
-        mbr_batch_read(&rows[kept++], &firing->map, firing->config, columns, nulls);
+        bool *nulls = input.nulls + kept * width;
+
+        heap_deform_tuple(tuples[i], desc, input.columns + kept * width, nulls);
+        if (!nulls[member_column - 1])
+            kept++;
     }
+    rows = mbr_batch_read(&input, kept);
     if (kept > 0)
         (void)mbr_batch_run(&firing->session, rows, kept);
     for (int i = 0; i < kept; i++) {
@@ -163,8 +165,7 @@ post_rows(Firing *firing, HeapTuple *tuples, int n)
             continue;
         if (!firing->log_errors)
             ReThrowError(rows[i].error);
-        heap_deform_tuple(tuples[i], desc, columns, nulls);
-        log_error(firing, rows[i].error, columns, nulls);
+        log_error(firing, rows[i].error, input.columns + i * width, input.nulls + i * width);
     }
     mbr_leave(&firing->session);
 }
@@ -250,6 +251,7 @@ membership_retry_accrual_errors(PG_FUNCTION_ARGS)
     Datum values[2];
     bool no_nulls[2] = {false};
     MbrSession session;
+    MbrBatchInput input;
     MbrBatchRow *rows;
     TupleDesc desc;
     Datum *ids;
@@ -260,19 +262,18 @@ membership_retry_accrual_errors(PG_FUNCTION_ARGS)
     mbr_enter(&session, false);
     (void)mbr_config_current(&session);
     n = (int)mbr_plan_run(&session, MBR_PLAN_LOCK_ACCRUAL_ERRORS, &none);
-    rows = palloc(sizeof(MbrBatchRow) * Max(n, 1));
+    input = mbr_batch_input(n, MBR_PURCHASE_ARGS, NULL, NULL);
     ids = palloc(sizeof(Datum) * Max(n, 1));
     for (int i = 0; i < n; i++) {
-        Datum columns[MBR_PURCHASE_ARGS];
-        bool nulls[MBR_PURCHASE_ARGS];
-
         ids[i] = mbr_col_copy(i, 1);
         for (int c = 0; c < MBR_PURCHASE_ARGS; c++) {
-            nulls[c] = mbr_col_null(i, c + 2);
-            columns[c] = nulls[c] ? (Datum)0 : mbr_col_copy(i, c + 2);
+            int cell = i * MBR_PURCHASE_ARGS + c;
+
+            input.nulls[cell] = mbr_col_null(i, c + 2);
+            input.columns[cell] = input.nulls[cell] ? (Datum)0 : mbr_col_copy(i, c + 2);
         }
-        mbr_batch_read(&rows[i], NULL, NULL, columns, nulls);
     }
+    rows = mbr_batch_read(&input, n);
     if (n > 0)
         (void)mbr_batch_run(&session, rows, n);
     settle_errors(&session, ids, rows, n, &posted, &failed);

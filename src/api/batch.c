@@ -47,33 +47,33 @@ typedef struct Batch {
     MbrWork *works; /* by member_id */
     int nworks;
     HTAB *claims;
-    MbrBatchRow *at;     /* the row being decided or posted */
+    MbrBatchRow *at;     /* the row being posted alone */
     MbrWork before;      /* its member's work until then; member_id 0 = not touched yet */
     MbrLot *lots_before; /* NULL = nothing was due of them */
 } Batch;
 
 typedef struct Reading {
-    MbrBatchRow *row;
-    const MbrColumnMap *map;
-    const MbrConfig *config;
-    const Datum *columns;
-    const bool *nulls;
+    const MbrBatchInput *input;
+    MbrBatchRow *rows;
 } Reading;
 
 /* A row is read as the argument list of a call, by the code that reads those. */
 static void
-read_row(void *argument)
+read_row(void *argument, int number)
 {
-    Reading *reading = argument;
+    const MbrBatchInput *input = ((Reading *)argument)->input;
+    MbrBatchRow *row = &((Reading *)argument)->rows[number];
+    const Datum *columns = input->columns + (Size)number * input->width;
+    const bool *isnull = input->nulls + (Size)number * input->width;
     LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
     Datum values[MBR_PURCHASE_ARGS];
     bool nulls[MBR_PURCHASE_ARGS];
 
-    if (reading->map != NULL) {
-        mbr_convert_row(reading->map, reading->config, reading->columns, reading->nulls, values, nulls);
+    if (input->map != NULL) {
+        mbr_convert_row(input->map, input->config, columns, isnull, values, nulls);
     } else {
-        memcpy(values, reading->columns, sizeof(values));
-        memcpy(nulls, reading->nulls, sizeof(nulls));
+        memcpy(values, columns, sizeof(values));
+        memcpy(nulls, isnull, sizeof(nulls));
     }
     InitFunctionCallInfoData(*arguments, NULL, MBR_PURCHASE_ARGS, InvalidOid, NULL, NULL);
     for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
@@ -84,66 +84,94 @@ read_row(void *argument)
         arguments->args[5].value = CStringGetTextDatum("pos");
         arguments->args[5].isnull = false;
     }
-    mbr_purchase_read(arguments, &reading->row->args);
-    reading->row->hash = mbr_purchase_hash(&reading->row->args);
+    mbr_purchase_read(arguments, &row->args);
+    row->hash = mbr_purchase_hash(&row->args);
 }
 
-void
-mbr_batch_read(MbrBatchRow *row, const MbrColumnMap *map, const MbrConfig *config, const Datum *columns,
-               const bool *nulls)
+static void
+fail_reading(void *argument, int number, ErrorData *error)
 {
-    Reading reading = {row, map, config, columns, nulls};
+    ((Reading *)argument)->rows[number].error = error;
+}
 
-    memset(row, 0, sizeof(*row));
-    row->error = mbr_contain(NULL, MBR_CONTAIN_NO_TABLES, read_row, &reading);
+MbrBatchInput
+mbr_batch_input(int n, int width, const MbrColumnMap *map, const MbrConfig *config)
+{
+    Size cells = (Size)Max(n, 1) * width;
+
+    return (MbrBatchInput){map, config, width, palloc(sizeof(Datum) * cells), palloc(sizeof(bool) * cells)};
+}
+
+MbrBatchRow *
+mbr_batch_read(const MbrBatchInput *input, int n)
+{
+    Reading reading = {input, palloc0(sizeof(MbrBatchRow) * Max(n, 1))};
+
+    mbr_contain_each(NULL, MBR_CONTAIN_NO_TABLES, n, read_row, fail_reading, &reading);
+    return reading.rows;
 }
 
 /* ------------------------------------------------------------------ lock and load */
 
 static int
-compare_members(const void *a, const void *b)
+compare_ids(const void *a, const void *b)
 {
-    int64 left = ((const MbrWork *)a)->member.member_id;
-    int64 right = ((const MbrWork *)b)->member.member_id;
+    int64 left = *(const int64 *)a;
+    int64 right = *(const int64 *)b;
 
     return left < right ? -1 : left > right;
+}
+
+static int
+compare_with_work(const void *id, const void *work)
+{
+    return compare_ids(id, &((const MbrWork *)work)->member.member_id);
+}
+
+/* No posting of the batch will be before it: an earlier time of posting is only ever raised. */
+static int64
+earliest_moment(const Batch *batch)
+{
+    int64 earliest = GetCurrentTimestamp();
+
+    for (int i = 0; i < batch->n; i++)
+        if (batch->rows[i].error == NULL)
+            earliest = Min(earliest, batch->rows[i].args.at);
+    return earliest;
 }
 
 /* The distinct members of the good rows, each locked; those that do not exist drop out. */
 static void
 lock_members(Batch *batch)
 {
-    MbrWork *works = palloc0(sizeof(MbrWork) * Max(batch->n, 1));
+    int64 *ids = palloc(sizeof(int64) * Max(batch->n, 1));
     int n = 0;
-    int kept = 0;
 
     for (int i = 0; i < batch->n; i++)
         if (batch->rows[i].error == NULL)
-            works[n++].member.member_id = batch->rows[i].args.member_id;
-    qsort(works, n, sizeof(MbrWork), compare_members);
-    for (int i = 0; i < n; i++) {
-        int64 member_id = works[i].member.member_id;
-
-        if (kept > 0 && works[kept - 1].member.member_id == member_id)
-            continue;
-        if (mbr_load_account(batch->session, member_id, &works[kept]))
-            kept++;
-    }
-    batch->works = works;
-    batch->nworks = kept;
+            ids[n++] = batch->rows[i].args.member_id;
+    qsort(ids, n, sizeof(int64), compare_ids);
+    batch->works = palloc(sizeof(MbrWork) * Max(n, 1));
+    for (int i = 0; i < n; i++)
+        if ((i == 0 || ids[i] != ids[i - 1]) &&
+            mbr_load_account(batch->session, ids[i], &batch->works[batch->nworks]))
+            batch->nworks++;
+    pfree(ids);
 }
 
 static void
 load_members(Batch *batch)
 {
+    int64 earliest = earliest_moment(batch);
+
     batch->config = mbr_load_config(batch->session);
     for (int i = 0; i < batch->nworks; i++)
         mbr_load_member(batch->session, batch->config, &batch->works[i]);
-    for (int i = 0; i < batch->n; i++) {
-        MbrWork key = {.member.member_id = batch->rows[i].args.member_id};
-
-        batch->rows[i].work = bsearch(&key, batch->works, batch->nworks, sizeof(MbrWork), compare_members);
-    }
+    for (int i = 0; i < batch->nworks; i++)
+        mbr_load_days(batch->session, batch->config, earliest, &batch->works[i]);
+    for (int i = 0; i < batch->n; i++)
+        batch->rows[i].work = bsearch(&batch->rows[i].args.member_id, batch->works, batch->nworks,
+                                      sizeof(MbrWork), compare_with_work);
 }
 
 static Datum
@@ -197,7 +225,6 @@ claim_of(Batch *batch, const char *kind, const char *name, HASHACTION action, bo
 {
     Claim key;
 
-    memset(&key, 0, sizeof(key));
     snprintf(key.name, sizeof(key.name), "%s\n%s", kind, name);
     return hash_search(batch->claims, key.name, action, found);
 }
@@ -287,12 +314,31 @@ remember_work(Batch *batch, MbrWork *work)
         batch->lots_before = memcpy(palloc(size), work->member.lots, size);
 }
 
+/* As it was before, but in the arrays of now: matching rules may have made them larger, and moved them. */
+static void
+take_back(MbrWork *work, MbrWork before)
+{
+    before.member.lots = work->member.lots;
+    before.member.max_lots = work->member.max_lots;
+    before.journals = work->journals;
+    before.max_journals = work->max_journals;
+    before.entries = work->entries;
+    before.max_entries = work->max_entries;
+    before.splits = work->splits;
+    before.max_splits = work->max_splits;
+    before.activities = work->activities;
+    before.max_activities = work->max_activities;
+    before.tier_changes = work->tier_changes;
+    before.max_tier_changes = work->max_tier_changes;
+    *work = before;
+}
+
 /* What a failed row had settled is taken back, as a single call's rollback does it. */
 static void
 end_row(Batch *batch, MbrBatchRow *row)
 {
     if (row->error != NULL && batch->before.member.member_id != 0) {
-        *row->work = batch->before;
+        take_back(row->work, batch->before);
         if (batch->lots_before != NULL)
             memcpy(row->work->member.lots, batch->lots_before, sizeof(MbrLot) * row->work->member.nlots);
     }
@@ -303,10 +349,8 @@ end_row(Batch *batch, MbrBatchRow *row)
 }
 
 static void
-decide_row(void *argument)
+post_in_memory(Batch *batch, MbrBatchRow *row)
 {
-    Batch *batch = argument;
-    MbrBatchRow *row = batch->at;
     MbrLoad load = mbr_accrue_load(&row->args);
 
     if (row->work == NULL)
@@ -325,6 +369,27 @@ decide_row(void *argument)
 }
 
 static void
+decide_row(void *argument, int number)
+{
+    Batch *batch = argument;
+    MbrBatchRow *row = &batch->rows[number];
+
+    if (row->error != NULL)
+        return;
+    post_in_memory(batch, row);
+    end_row(batch, row);
+}
+
+static void
+fail_row(void *argument, int number, ErrorData *error)
+{
+    Batch *batch = argument;
+
+    batch->rows[number].error = error;
+    end_row(batch, &batch->rows[number]);
+}
+
+static void
 decide_rows(Batch *batch)
 {
     HASHCTL control = {.keysize = sizeof(((Claim *)NULL)->name),
@@ -332,47 +397,27 @@ decide_rows(Batch *batch)
                        .hcxt = batch->session->context};
 
     batch->claims = hash_create("receipts of the batch", Max(batch->n, 16), &control,
-                                HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    for (int i = 0; i < batch->n; i++) {
-        CHECK_FOR_INTERRUPTS();
-        batch->at = &batch->rows[i];
-        if (batch->at->error != NULL)
-            continue;
-        batch->at->error = mbr_contain(batch->session, MBR_CONTAIN_READ, decide_row, batch);
-        end_row(batch, batch->at);
-    }
+                                HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+    mbr_contain_each(batch->session, MBR_CONTAIN_READ, batch->n, decide_row, fail_row, batch);
 }
 
 /* ------------------------------------------------------------------ write */
 
-/* Claims the decided rows' receipts; a missing one was taken by somebody else since they were looked up. */
 static void
 claim_receipts(Batch *batch)
 {
-    Datum *columns[5];
-    MbrArgs args = MBR_NO_ARGS;
+    MbrReceiptClaim *claims = palloc(sizeof(MbrReceiptClaim) * Max(batch->n, 1));
     int n = 0;
 
-    for (int c = 0; c < 5; c++)
-        columns[c] = palloc(sizeof(Datum) * Max(batch->n, 1));
     for (int i = 0; i < batch->n; i++) {
         const MbrBatchRow *row = &batch->rows[i];
 
-        if (!row->decided)
-            continue;
-        columns[0][n] = Int32GetDatum(row->args.merchant_id);
-        columns[1][n] = CStringGetTextDatum(row->args.order_ref);
-        columns[2][n] = Int64GetDatum(row->args.member_id);
-        columns[3][n] = Int64GetDatum(row->result.journal_no);
-        columns[4][n++] = Int64GetDatum(row->hash);
+        if (row->decided)
+            claims[n++] = (MbrReceiptClaim){
+                row->args.order_ref,
+                {row->args.member_id, row->result.journal_no, row->hash, row->args.merchant_id}};
     }
-    mbr_arg_datum(&args, array_of(columns[0], n, INT4OID), false);
-    mbr_arg_datum(&args, array_of(columns[1], n, TEXTOID), false);
-    for (int c = 2; c < 5; c++)
-        mbr_arg_datum(&args, array_of(columns[c], n, INT8OID), false);
-    if (mbr_plan_run(batch->session, MBR_PLAN_CLAIM_RECEIPTS, &args) != (uint64)n)
-        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-                        errmsg("a receipt was claimed by another transaction meanwhile")));
+    mbr_claim_receipts(batch->session, claims, n);
 }
 
 static void
@@ -456,19 +501,21 @@ mbr_batch_columns(const MbrConfig *config, int64 row_no, const MbrBatchRow *row,
 
 /* ------------------------------------------------------------------ accrue_batch */
 
-static void
-read_element(MbrBatchRow *row, Datum element, bool isnull)
+static MbrBatchRow *
+read_elements(const Datum *elements, const bool *nulls, int n)
 {
-    LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
-    Datum values[MBR_PURCHASE_ARGS];
-    bool nulls[MBR_PURCHASE_ARGS];
+    MbrBatchInput input = mbr_batch_input(n, MBR_PURCHASE_ARGS, NULL, NULL);
 
-    mbr_row_arguments(arguments, MBR_PURCHASE_ARGS, element, isnull);
-    for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
-        values[i] = arguments->args[i].value;
-        nulls[i] = arguments->args[i].isnull;
+    for (int i = 0; i < n; i++) {
+        LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
+
+        mbr_row_arguments(arguments, MBR_PURCHASE_ARGS, elements[i], nulls[i]);
+        for (int c = 0; c < MBR_PURCHASE_ARGS; c++) {
+            input.columns[i * MBR_PURCHASE_ARGS + c] = arguments->args[c].value;
+            input.nulls[i * MBR_PURCHASE_ARGS + c] = arguments->args[c].isnull;
+        }
     }
-    mbr_batch_read(row, NULL, NULL, values, nulls);
+    return mbr_batch_read(&input, n);
 }
 
 Datum
@@ -492,9 +539,7 @@ membership_accrue_batch(PG_FUNCTION_ARGS)
                  errdetail("At most %d are allowed.", MAX_BATCH),
                  errhint("Split them, or use CALL accrue_from(query).")));
     InitMaterializedSRF(fcinfo, 0);
-    rows = palloc(sizeof(MbrBatchRow) * Max(n, 1));
-    for (int i = 0; i < n; i++)
-        read_element(&rows[i], elements[i], nulls[i]);
+    rows = read_elements(elements, nulls, n);
     mbr_enter(&session, false);
     config = mbr_batch_run(&session, rows, n);
     mbr_leave(&session);

@@ -22,12 +22,21 @@ typedef struct MbrBatchRow {
     ErrorData *error; /* why it failed; NULL = it did not */
 } MbrBatchRow;
 
+/* The columns of all rows, row by row, as they came. Without a map they are those of type purchase. */
+typedef struct MbrBatchInput {
+    const MbrColumnMap *map;
+    const MbrConfig *config; /* of the mapping */
+    int width;
+    Datum *columns;
+    bool *nulls;
+} MbrBatchInput;
+
+extern MbrBatchInput mbr_batch_input(int n, int width, const MbrColumnMap *map, const MbrConfig *config);
 /*
- * Reads a row's columns as the arguments of accrue_points; an error becomes the row's. A channel left null
- * takes its default. Without a map the columns are those of type purchase.
+ * Reads each row's columns as the arguments of accrue_points; an error becomes the row's. A channel left null
+ * takes its default.
  */
-extern void mbr_batch_read(MbrBatchRow *row, const MbrColumnMap *map, const MbrConfig *config,
-                           const Datum *columns, const bool *nulls);
+extern MbrBatchRow *mbr_batch_read(const MbrBatchInput *input, int n);
 /*
  * Posts the rows, in an entered session. Rows that fail have their error, the others their result;
  * the configuration that judged them is returned. Memory is the session's context.

@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
@@ -68,4 +69,37 @@ mbr_contain(MbrSession *session, MbrContainMode mode, void (*run)(void *), void 
     MemoryContextSwitchTo(context);
     CurrentResourceOwner = owner;
     return error;
+}
+
+typedef struct Each {
+    void (*run)(void *argument, int row);
+    void *argument;
+    int row;
+    int n;
+} Each;
+
+static void
+run_rows(void *argument)
+{
+    Each *each = argument;
+
+    for (; each->row < each->n; each->row++) {
+        CHECK_FOR_INTERRUPTS();
+        each->run(each->argument, each->row);
+    }
+}
+
+void
+mbr_contain_each(MbrSession *session, MbrContainMode mode, int n, void (*run)(void *argument, int row),
+                 void (*fail)(void *argument, int row, ErrorData *error), void *argument)
+{
+    Each each = {run, argument, 0, n};
+
+    Assert(mode != MBR_CONTAIN_WRITE);
+    for (; each.row < n; each.row++) {
+        ErrorData *error = mbr_contain(session, mode, run_rows, &each);
+
+        if (error != NULL)
+            fail(argument, each.row, error);
+    }
 }

@@ -16,4 +16,12 @@ typedef enum MbrContainMode { MBR_CONTAIN_NO_TABLES, MBR_CONTAIN_READ, MBR_CONTA
 
 extern ErrorData *mbr_contain(MbrSession *session, MbrContainMode mode, void (*run)(void *), void *argument);
 
+/*
+ * Runs a function that does not write for rows 0 to n - 1. A subtransaction holds all rows up to the next one
+ * that fails; that one's error goes to fail, and the rest goes on in another.
+ */
+extern void
+mbr_contain_each(MbrSession *session, MbrContainMode mode, int n, void (*run)(void *argument, int row),
+                 void (*fail)(void *argument, int row, ErrorData *error), void *argument);
+
 #endif

@@ -73,17 +73,23 @@ set(MbrContext *context, MbrContextColumn column, Datum value)
     context->isnull[column] = false;
 }
 
-static void
-set_text(MbrContext *context, MbrContextColumn column, const char *value)
+static bool
+is_asked(const MbrDescription *description, MbrContextColumn column)
 {
-    if (value != NULL)
+    return (description->columns & MASK(column)) != 0;
+}
+
+static void
+set_text(const MbrDescription *description, MbrContext *context, MbrContextColumn column, const char *value)
+{
+    if (value != NULL && is_asked(description, column))
         set(context, column, CStringGetTextDatum(value));
 }
 
 static void
 set_money(const MbrDescription *description, MbrContext *context, MbrContextColumn column, int64 value)
 {
-    if (description->columns & MASK(column))
+    if (is_asked(description, column))
         set(context, column, NumericGetDatum(mbr_money_numeric(value, description->load->config->digits)));
 }
 
@@ -104,8 +110,8 @@ describe_amounts(const MbrDescription *description, const MbrLine *line, MbrCont
         return;
     set_money(description, context, MBR_CTX_LINE_AMOUNT, line->amount);
     set_money(description, context, MBR_CTX_LINE_BASIS, line->basis);
-    set_text(context, MBR_CTX_SKU, line->sku);
-    if (line->quantity != NULL)
+    set_text(description, context, MBR_CTX_SKU, line->sku);
+    if (line->quantity != NULL && is_asked(description, MBR_CTX_QUANTITY))
         set(context, MBR_CTX_QUANTITY,
             DirectFunctionCall3(numeric_in, CStringGetDatum(line->quantity), ObjectIdGetDatum(InvalidOid),
                                 Int32GetDatum(-1)));
@@ -118,9 +124,9 @@ describe_place(const MbrDescription *description, const MbrSubject *subject, Mbr
 
     set(context, MBR_CTX_MERCHANT_ID, Int32GetDatum(merchant->merchant_id));
     set(context, MBR_CTX_MALL_ID, Int32GetDatum(merchant->mall_id));
-    set_text(context, MBR_CTX_BRAND, subject->brand);
-    set_text(context, MBR_CTX_CATEGORY, subject->category);
-    set_text(context, MBR_CTX_CHANNEL, description->purchase->channel);
+    set_text(description, context, MBR_CTX_BRAND, subject->brand);
+    set_text(description, context, MBR_CTX_CATEGORY, subject->category);
+    set_text(description, context, MBR_CTX_CHANNEL, description->purchase->channel);
     if (merchant->opened_on != DATEVAL_NOBEGIN)
         set(context, MBR_CTX_MERCHANT_DAYS, Int32GetDatum(description->work->day - merchant->opened_on));
 }
@@ -173,14 +179,16 @@ describe_member(const MbrDescription *description, MbrContext *context)
     Jsonb *attributes = description->args->attributes;
 
     set(context, MBR_CTX_MEMBER_DAYS, Int32GetDatum(description->work->day - enrolled_on));
-    set_text(context, MBR_CTX_TIER, tier->code);
+    set_text(description, context, MBR_CTX_TIER, tier->code);
     set(context, MBR_CTX_TIER_RANK, Int32GetDatum(tier->rank));
-    set(context, MBR_CTX_ORDER_ATTRIBUTES, attributes == NULL ? empty_object() : JsonbPGetDatum(attributes));
+    if (is_asked(description, MBR_CTX_ORDER_ATTRIBUTES))
+        set(context, MBR_CTX_ORDER_ATTRIBUTES,
+            attributes == NULL ? empty_object() : JsonbPGetDatum(attributes));
     if (!(description->columns & PERSON_COLUMNS))
         return;
     describe_birthday(description, context);
     set(context, MBR_CTX_TAGS, description->person.tags);
-    set_text(context, MBR_CTX_SOURCE, description->person.source);
+    set_text(description, context, MBR_CTX_SOURCE, description->person.source);
     set(context, MBR_CTX_MEMBER_ATTRIBUTES, JsonbPGetDatum(description->person.attributes));
 }
 
@@ -207,19 +215,53 @@ describe_history(const MbrDescription *description, MbrContext *context)
     describe_period(description, context, MBR_CTX_ORDERS_12M, MBR_CTX_BASIS_12M, &history->year);
 }
 
-static void
-describe_firsts(const MbrDescription *description, const MbrSubject *subject, MbrContext *context)
+/* What is looked up for one line of a merchant, or of a category, holds for the next. */
+static const MbrContext *
+find_described(const MbrDescription *description, const MbrSubject *subject, MbrContextColumn column)
+{
+    for (int i = 0; i < description->purchase->nlines; i++) {
+        const MbrSubject *other = &description->lines[i];
+
+        if (other->context == NULL || other->context->isnull[column])
+            continue;
+        if (column == MBR_CTX_FIRST_AT_MERCHANT ? other->merchant == subject->merchant
+                                                : strcmp(other->category, subject->category) == 0)
+            return other->context;
+    }
+    return NULL;
+}
+
+static bool
+bought_before(const MbrDescription *description, const MbrSubject *subject, MbrContextColumn column)
 {
     const MbrConfig *config = description->load->config;
 
-    if (description->columns & MASK(MBR_CTX_FIRST_AT_MERCHANT))
-        set(context, MBR_CTX_FIRST_AT_MERCHANT,
-            BoolGetDatum(!mbr_facts_bought_at(description->session, config, description->work,
-                                              subject->merchant->merchant_id)));
-    if ((description->columns & MASK(MBR_CTX_FIRST_IN_CATEGORY)) && subject->category != NULL)
-        set(context, MBR_CTX_FIRST_IN_CATEGORY,
-            BoolGetDatum(!mbr_facts_bought_category(description->session, config, description->work,
-                                                    subject->category)));
+    if (column == MBR_CTX_FIRST_AT_MERCHANT)
+        return mbr_facts_bought_at(description->session, config, description->work,
+                                   subject->merchant->merchant_id);
+    return mbr_facts_bought_category(description->session, config, description->work, subject->category);
+}
+
+static void
+set_first(const MbrDescription *description, const MbrSubject *subject, MbrContextColumn column,
+          MbrContext *context)
+{
+    const MbrContext *described;
+
+    if (!is_asked(description, column))
+        return;
+    described = find_described(description, subject, column);
+    set(context, column,
+        described != NULL ? described->values[column]
+                          : BoolGetDatum(!bought_before(description, subject, column)));
+}
+
+static void
+describe_firsts(const MbrDescription *description, const MbrSubject *subject, MbrContext *context)
+{
+    set_first(description, subject, MBR_CTX_FIRST_AT_MERCHANT, context);
+    if (subject->category != NULL)
+        set_first(description, subject, MBR_CTX_FIRST_IN_CATEGORY, context);
 }
 
 void

@@ -23,7 +23,8 @@ typedef struct MbrDescription {
     const MbrLoad *load;
     const MbrWork *work;
     const MbrPurchase *purchase;
-    uint64 columns; /* asked for by some condition */
+    uint64 columns;          /* asked for by some condition */
+    const MbrSubject *lines; /* of the purchase; those described have a context */
 
     /* filled when they are */
     struct pg_tm local; /* wall clock of the purchase */

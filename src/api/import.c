@@ -213,7 +213,7 @@ post_purchase(MbrSession *session, Row *row)
     const MbrPurchaseArgs *args = &import->args;
     MbrLoad load = mbr_accrue_load(args);
     MbrPurchase purchase;
-    MbrReceipt taken;
+    MbrReceipt claim, taken;
     MbrWork work;
     MbrPayload payload;
     int64 hash;
@@ -226,8 +226,8 @@ post_purchase(MbrSession *session, Row *row)
     mbr_settle(&work);
     row->member_id = args->member_id;
     row->journal_no = work.member.next_journal_no;
-    row->duplicate = !mbr_claim_receipt(session, args->merchant_id, args->order_ref, args->member_id,
-                                        row->journal_no, hash, &taken);
+    claim = (MbrReceipt){args->member_id, row->journal_no, hash, args->merchant_id};
+    row->duplicate = !mbr_claim_receipt(session, args->order_ref, &claim, &taken);
     if (row->duplicate && taken.member_id != args->member_id)
         mbr_accrue_raise_other_member(args->order_ref);
     if (row->duplicate && taken.payload_hash != hash)

@@ -11,6 +11,7 @@
 
 #include "api/describe.h"
 #include "api/match.h"
+#include "engine/canary.h"
 #include "rule/evaluate.h"
 #include "store/plan.h"
 #include "store/rules.h"
@@ -131,6 +132,8 @@ in_force(const Match *match, const MbrRuleVersion *version)
 {
     int64 moment = match->about.work->occurred_at;
 
+    if (MBR_CANARY(NEWEST_VERSION))
+        return version->superseded_at == DT_NOEND;
     return version->effective_from <= moment && moment < version->superseded_at;
 }
 
@@ -172,7 +175,7 @@ try_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subj
     MbrCondition *condition;
 
     if (reason != NULL) {
-        if (use->message == NULL)
+        if (use->outcome == MBR_OUTCOME_NOT_MATCHED && use->message == NULL)
             use->message = reason;
         return;
     }
@@ -266,6 +269,7 @@ set_subjects(Match *match)
 
     match->order = mbr_subject_of(config, purchase, NULL);
     match->lines = palloc0(sizeof(MbrSubject) * purchase->nlines);
+    match->about.lines = match->lines;
     for (int i = 0; i < purchase->nlines; i++) {
         if (!purchase->lines[i].eligible)
             continue;

@@ -190,6 +190,7 @@ mbr_purchase_prepare(const MbrPurchaseArgs *args, const MbrLoad *load, const Mbr
                               .explicit_lines = args->nlines > 0,
                               .window_basis = load->window_basis,
                               .in_window = load->in_window,
+                              .extend_to = load->extend_to,
                               .stacking = config->stacking};
     if (purchase->tier == NULL)
         elog(ERROR, "tier %d of member " INT64_FORMAT " does not exist", load->tier_then, args->member_id);

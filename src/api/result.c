@@ -28,6 +28,7 @@ static Datum
 explanation(const MbrConfig *config, const MbrPurchase *purchase)
 {
     StringInfoData json;
+    Datum object;
 
     initStringInfo(&json);
     appendStringInfo(&json, "{\"basis\":%s,\"base_rate\":%s,\"rounding\":\"%s\",\"tier\":",
@@ -39,10 +40,11 @@ explanation(const MbrConfig *config, const MbrPurchase *purchase)
                      mbr_rate_text(purchase->tier->multiplier, MBR_MULTIPLIER_DIGITS));
     if (purchase->frozen_lines != NULL)
         appendStringInfo(&json, ",\"lines\":%s", purchase->frozen_lines);
-    if (purchase->frozen_rules != NULL) /* the members of the frozen object: stacking and rules */
-        appendStringInfo(&json, ",%.*s", (int)strlen(purchase->frozen_rules) - 2, purchase->frozen_rules + 1);
     appendStringInfoChar(&json, '}');
-    return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+    object = DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+    if (purchase->frozen_rules == NULL)
+        return object;
+    return DirectFunctionCall2(jsonb_concat, object, JsonbPGetDatum(purchase->frozen_rules));
 }
 
 void

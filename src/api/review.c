@@ -104,7 +104,7 @@ read_parts(MbrSession *session, const Review *review, MbrPurchase *purchase)
     purchase->uses = palloc(sizeof(MbrUse) * Max(n, 1));
     for (int i = 0; i < n; i++) {
         int last = purchase->nuses - 1;
-        MbrLine *line = line_of(purchase, mbr_col_int4(i, 5, 1));
+        MbrLine *line;
         MbrUse *use;
 
         if (last < 0 || rules[last].rule.rule_id != mbr_col_int4(i, 1, 0)) {
@@ -118,6 +118,7 @@ read_parts(MbrSession *session, const Review *review, MbrPurchase *purchase)
         use = &purchase->uses[last];
         if (use->rule->effect == MBR_EFFECT_GROWTH)
             continue;
+        line = line_of(purchase, mbr_col_int4(i, 5, 1));
         use->cells[line - purchase->lines].points = mbr_col_int8(i, 6, 0);
         line->base_points -= mbr_col_int8(i, 6, 0);
     }

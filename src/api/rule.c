@@ -157,6 +157,7 @@ membership_record_rule(PG_FUNCTION_ARGS)
     MbrSession session;
 
     mbr_enter(&session, false);
+    mbr_set(&session, "datestyle", "ISO, YMD"); /* a range is kept as text, and read back by any session */
     check_group(&session, trigger, row);
     mbr_arg_int4(&args, get_int4(trigger, row, "rule_id"));
     mbr_arg_text(&args, GetUserNameFromId(session.caller, false));

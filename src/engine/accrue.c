@@ -49,7 +49,10 @@ mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journ
     work->tier_locked_until = locked_until;
 }
 
-/* The day of a purchase counts the purchase, and what it earned, also when that is approved later. */
+/*
+ * The day of a purchase counts the purchase, and what it earned, also when that is approved later. A basis
+ * beyond what a day can hold is refused when it is stored, and need not be exact.
+ */
 static void
 add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points, int64_t growth)
 {
@@ -64,10 +67,11 @@ add_activity(MbrWork *work, int purchases, int64_t basis, int64_t points, int64_
     }
     if (activity == NULL) {
         activity = &work->activities[work->nactivities++];
-        *activity = (MbrActivity){.day = work->day};
+        *activity = (MbrActivity){.day = work->day, .place = work->day_place};
     }
     activity->purchases += purchases;
-    activity->basis += basis;
+    if (activity->basis <= MBR_MAX_AMOUNT)
+        activity->basis += basis;
     activity->points += points;
     activity->growth += growth;
 }
@@ -90,12 +94,13 @@ static Part
 part_at(const MbrPurchase *purchase, int i)
 {
     const MbrLine *line = &purchase->lines[i / (purchase->nuses + 1)];
-    int u = i % (purchase->nuses + 1) - 1;
-    const MbrUse *use = &purchase->uses[u];
+    int nth = i % (purchase->nuses + 1); /* 0 = base and tier */
+    const MbrUse *use;
     const MbrCell *cell;
 
-    if (u < 0)
+    if (nth == 0)
         return (Part){line->base_points, line->active_at, line->expires_at};
+    use = &purchase->uses[nth - 1];
     if (use->outcome != MBR_OUTCOME_APPLIED || use->rule->effect == MBR_EFFECT_GROWTH)
         return (Part){0, 0, 0};
     cell = &use->cells[i / (purchase->nuses + 1)];
@@ -217,6 +222,8 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     mbr_split_points(work, purchase);
     upgrade(work, purchase);
     mbr_settle(work); /* a lot born expired */
+    if (purchase->status == MBR_ACCRUAL_POSTED || purchase->status == MBR_ACCRUAL_PENDING)
+        mbr_extend(work, journal->journal_no, purchase->extend_to);
 }
 
 void

@@ -206,8 +206,10 @@ mbr_settle(MbrWork *work)
     }
 }
 
-void
-mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at, int64_t expires_at)
+/* Opens a lot by its entry; NULL and a refusal when there is no room. */
+static MbrLot *
+open_lot(MbrWork *work, const MbrJournal *journal, int64_t points, int64_t active_at, int64_t expires_at,
+         MbrVerb origin)
 {
     MbrMember *member = &work->member;
     MbrEntry *entry;
@@ -215,11 +217,7 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
 
     if (member->nlots >= member->max_lots) {
         work->refusal = MBR_REFUSED_NO_ROOM;
-        return;
-    }
-    if (member->balance + points > MBR_MAX_POINTS) {
-        work->refusal = MBR_REFUSED_OVERFLOW;
-        return;
+        return NULL;
     }
     lot = &member->lots[member->nlots];
     *lot = (MbrLot){.lot_no = member->next_entry_no,
@@ -228,17 +226,31 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
                     .remaining = points,
                     .active_at = active_at,
                     .expires_at = expires_at,
-                    .origin = journal->verb,
+                    .origin = origin,
                     .opened = true,
                     .stillborn = expires_at <= work->posted_at};
     entry = post(work, journal->journal_no, lot->lot_no, points);
     if (entry == NULL)
-        return;
+        return NULL;
     entry->active_at = active_at;
     entry->expires_at = expires_at;
-    entry->origin = journal->verb;
+    entry->origin = origin;
     member->nlots++;
-    if (member->debt > 0 && pays_debt(lot, work->posted_at) && !MBR_CANARY(DEBT_NOT_PAID))
+    return lot;
+}
+
+void
+mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at, int64_t expires_at)
+{
+    MbrMember *member = &work->member;
+    MbrLot *lot;
+
+    if (member->balance + points > MBR_MAX_POINTS) {
+        work->refusal = MBR_REFUSED_OVERFLOW;
+        return;
+    }
+    lot = open_lot(work, journal, points, active_at, expires_at, journal->verb);
+    if (lot != NULL && member->debt > 0 && pays_debt(lot, work->posted_at) && !MBR_CANARY(DEBT_NOT_PAID))
         pay_debt(work, journal->journal_no, lot, min64(member->debt, points));
 }
 
@@ -300,6 +312,38 @@ mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt)
         }
         points -= part;
     }
+}
+
+static bool
+is_extended(const MbrLot *lot, const MbrWork *work, int64_t purchase_no, int64_t until)
+{
+    return lot->expires_at > work->posted_at && lot->expires_at < until && lot->journal_no != purchase_no &&
+           unheld(lot) > 0;
+}
+
+void
+mbr_extend(MbrWork *work, int64_t purchase_no, int64_t until)
+{
+    MbrJournal *journal = NULL;
+    int nlots = work->member.nlots;
+
+    for (int i = 0; i < nlots && work->refusal == MBR_OK; i++) {
+        MbrLot *lot = &work->member.lots[i];
+        int64_t points = unheld(lot);
+
+        if (!is_extended(lot, work, purchase_no, until))
+            continue;
+        if (journal == NULL)
+            journal = mbr_journal_open(work, MBR_VERB_EXTENSION, work->posted_at);
+        if (journal == NULL)
+            return;
+        take(work, journal->journal_no, lot, points);
+        (void)open_lot(work, journal, points, lot->active_at, until, lot->origin);
+    }
+    if (journal == NULL)
+        return;
+    journal->refers_to = purchase_no;
+    mbr_journal_close(work, journal);
 }
 
 int64_t

@@ -21,6 +21,12 @@ extern bool mbr_settle_due(MbrWork *work);
 /* Opens a lot in the open journal row, and pays debt from it if it is active. */
 extern void
 mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at, int64_t expires_at);
+/*
+ * Lets what lives and dies before a moment live until then: the unheld points of each such lot go to a new
+ * one, in an event that refers to the purchase which caused it. What that purchase earned itself stays. Needs
+ * all lots that die before the moment.
+ */
+extern void mbr_extend(MbrWork *work, int64_t purchase_no, int64_t until);
 /* Takes points, earliest expiry first; what exceeds the available points is refused or becomes debt. */
 extern void mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt);
 

@@ -120,6 +120,10 @@ split_points_of(MbrWork *work, const MbrPurchase *purchase, int first_line, int 
     MbrWide price = (MbrWide)points * terms->issue_price * purchase->currency_scale;
 
     price = mbr_round_div(price, MBR_RATE_SCALE, MBR_ROUND_HALF_UP);
+    if (price > MBR_MAX_AMOUNT) { /* the price may have risen since the award */
+        work->refusal = MBR_REFUSED_OVERFLOW;
+        return;
+    }
     add_split(work, terms, MBR_SPLIT_POINTS_ISSUED, party, terms->mall_party, (int64_t)price, points);
 }
 

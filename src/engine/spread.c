@@ -5,15 +5,18 @@
 MbrWide
 mbr_round_div(MbrWide value, MbrWide divisor, MbrRounding rounding)
 {
+    MbrWide whole = value / divisor;
+    MbrWide rest = value % divisor;
+
     switch (rounding) {
         case MBR_ROUND_HALF_UP:
-            return (2 * value + divisor) / (2 * divisor);
+            return whole + (rest >= divisor - rest);
         case MBR_ROUND_CEILING:
-            return (value + divisor - 1) / divisor;
+            return whole + (rest > 0);
         case MBR_ROUND_FLOOR:
             break;
     }
-    return value / divisor;
+    return whole;
 }
 
 void

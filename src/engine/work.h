@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define MBR_NEVER INT64_MAX /* of a time: no such moment */
+#define MBR_NO_EXTENSION INT64_MIN
 #define MBR_MAX_POINTS INT64_C(1000000000000000)
 #define MBR_MAX_AMOUNT INT64_C(999999999999999999) /* minor units: numeric(18) */
 #define MBR_RATE_SCALE 1000000 /* base rate, commission rate, price per point: 6 decimals */
@@ -29,6 +30,7 @@ typedef enum MbrVerb {
     MBR_VERB_ADJUSTMENT,
     MBR_VERB_EXPIRY,
     MBR_VERB_DEBT_PAYMENT,
+    MBR_VERB_EXTENSION,
     MBR_VERB_TIER_CHANGE,
     MBR_VERB_STATUS_CHANGE,
     MBR_VERB_IDENTITY_CHANGE
@@ -74,6 +76,7 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
+    int64_t place;  /* the store's note of where it was read; 0 = none */
     bool opened;    /* not stored yet */
     bool stillborn; /* dead when it was posted */
     bool changed;   /* stored, and to be written again */
@@ -93,7 +96,8 @@ typedef struct MbrMember {
     int64_t next_entry_no;
     int64_t next_expiry; /* MBR_NEVER = none */
     int64_t last_posted_at;
-    MbrLot *lots; /* all open ones, or only those opened here */
+    int64_t place; /* the store's note of where the account was read; 0 = none */
+    MbrLot *lots;  /* all open ones, or only those opened here */
     int nlots;
     int max_lots;
     bool lots_loaded;
@@ -224,6 +228,7 @@ typedef struct MbrPurchase {
     bool late;            /* beyond the claim period */
     int64_t window_basis; /* basis of the tier window without this purchase */
     bool in_window;       /* this purchase counts in it */
+    int64_t extend_to;    /* until when it lets the member's points live; MBR_NO_EXTENSION */
     MbrStacking stacking;
     MbrUse *uses; /* rules met, by rising rule_id */
     int nuses;
@@ -242,7 +247,7 @@ typedef struct MbrPurchase {
     const MbrTier *tier_after;
     bool tier_changed;
     const char *frozen_lines; /* the lines as the journal keeps them, JSON; NULL without explicit lines */
-    const char *frozen_rules; /* likewise the rules; NULL without any */
+    void *frozen_rules;       /* likewise the rules, as jsonb; NULL without any */
 } MbrPurchase;
 
 typedef struct MbrJournal {
@@ -260,14 +265,26 @@ typedef struct MbrJournal {
     const MbrPurchase *purchase; /* of an accrual */
 } MbrJournal;
 
+/* A day's activity was not looked for; there is none; else the store's note of where it was read. */
+#define MBR_PLACE_UNKNOWN INT64_C(-1)
+#define MBR_PLACE_NONE INT64_C(0)
+
 /* What a programme day of purchase is to gain. */
 typedef struct MbrActivity {
     int day;
+    int64_t place;
     int purchases;
     int64_t basis;
     int64_t points;
     int64_t growth;
 } MbrActivity;
+
+/* A day's activity as stored. */
+typedef struct MbrDay {
+    int day;
+    int64_t basis;
+    int64_t place;
+} MbrDay;
 
 /* The member's tier becomes another one. */
 typedef struct MbrTierChange {
@@ -286,7 +303,8 @@ typedef struct MbrWork {
     MbrMember member;
     int64_t occurred_at; /* of the purchase or posting at hand */
     int64_t posted_at;
-    int day; /* programme day of occurred_at */
+    int day;           /* programme day of occurred_at */
+    int64_t day_place; /* of its activity */
     bool allow_debt;
     const MbrTier *tiers; /* by rank, rising */
     int ntiers;
@@ -301,6 +319,9 @@ typedef struct MbrWork {
     int nsplits;
     int max_splits;
 
+    MbrDay *days; /* stored activity of the days after one, in order; NULL = not read */
+    int ndays;
+    int days_after;
     MbrActivity *activities; /* one a day */
     int nactivities;
     int max_activities;

@@ -20,9 +20,11 @@
 #include "parser/parse_expr.h"
 #include "parser/parse_func.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "rule/analyse.h"
 #include "rule/context.h"
@@ -108,6 +110,26 @@ is_unfit_function(Oid function, void *context)
     return !fit;
 }
 
+/* A value of a type that has units, or NULL for another type. */
+static Const *
+sample_of(Oid type)
+{
+    switch (type) {
+        case DATEOID:
+            return makeConst(type, -1, InvalidOid, sizeof(DateADT), DateADTGetDatum(0), false, true);
+        case TIMEOID:
+            return makeConst(type, -1, InvalidOid, sizeof(TimeADT), TimeADTGetDatum(0), false,
+                             FLOAT8PASSBYVAL);
+        case TIMESTAMPOID:
+            return makeConst(type, -1, InvalidOid, sizeof(Timestamp), TimestampGetDatum(0), false,
+                             FLOAT8PASSBYVAL);
+        case INTERVALOID:
+            return makeConst(type, -1, InvalidOid, sizeof(Interval),
+                             IntervalPGetDatum(palloc0(sizeof(Interval))), false, false);
+    }
+    return NULL;
+}
+
 static void
 refuse_function(Check *check, Node *node)
 {
@@ -115,10 +137,12 @@ refuse_function(Check *check, Node *node)
         Oid from = exprType((Node *)((CoerceViaIO *)node)->arg);
         Oid to = exprType(node);
 
-        mbr_refuse(check->pstate, exprLocation(node),
-                   "attr_date reads a date of the attributes; month, day, hour and extract take one apart.",
-                   "a cast from %s to %s is not allowed in a condition", format_type_be(from),
-                   format_type_be(to));
+        mbr_refuse(
+            check->pstate, exprLocation(node),
+            sample_of(from) == NULL && sample_of(to) == NULL
+                ? MBR_HINT_RULES
+                : "attr_date reads a date of the attributes; month, day, hour and extract take one apart.",
+            "a cast from %s to %s is not allowed in a condition", format_type_be(from), format_type_be(to));
     }
     if (check->refused == F_SUBSTRING_TEXT_TEXT || check->refused == F_SUBSTRING_TEXT_TEXT_TEXT)
         mbr_refuse(check->pstate, exprLocation(node), MBR_HINT_REGEX,
@@ -160,6 +184,46 @@ is_allowed_node(Node *node)
     }
 }
 
+/*
+ * extract(hour FROM occurred_on) and date_trunc('fortnight', occurred_at) would fail at every purchase, so
+ * they are run on a fixed value: their errors are the condition's.
+ */
+static void
+check_unit(Check *check, FuncExpr *call)
+{
+    const char *name = get_func_name(call->funcid);
+    ParseCallbackState position;
+    FuncExpr *trial;
+    Const *sample;
+
+    if ((strcmp(name, "extract") != 0 && strcmp(name, "date_part") != 0 && strcmp(name, "date_trunc") != 0) ||
+        !IsA(linitial(call->args), Const))
+        return;
+    sample = sample_of(exprType(lsecond(call->args)));
+    if (sample == NULL)
+        return;
+    trial = copyObject(call);
+    lsecond(trial->args) = sample;
+    setup_parser_errposition_callback(&position, check->pstate, exprLocation(linitial(call->args)));
+    (void)eval_const_expressions(NULL, (Node *)trial);
+    cancel_parser_errposition_callback(&position);
+}
+
+static Oid
+operator_of(Node *node)
+{
+    switch (nodeTag(node)) {
+        case T_OpExpr:
+        case T_DistinctExpr:
+        case T_NullIfExpr:
+            return ((OpExpr *)node)->opno;
+        case T_ScalarArrayOpExpr:
+            return ((ScalarArrayOpExpr *)node)->opno;
+        default:
+            return InvalidOid;
+    }
+}
+
 /* What is inside comes first: it is the cause of what is wrong around it. */
 static bool
 check_node(Node *node, void *context)
@@ -180,10 +244,12 @@ check_node(Node *node, void *context)
         mbr_refuse(check->pstate, exprLocation(node),
                    type == TIMESTAMPTZOID || type == TIMETZOID ? MBR_HINT_LOCAL : MBR_HINT_RULES,
                    "type %s is not allowed in a condition", format_type_be(type));
-    if (check_functions_in_node(node, is_unfit_function, check))
+    if (check_functions_in_node(node, is_unfit_function, check) || operator_of(node) >= FirstGenbkiObjectId)
         refuse_function(check, node);
     if (IsA(node, Const) && !check->folded)
         mbr_check_literal(check->pstate, (Const *)node, check->literals);
+    if (IsA(node, FuncExpr) && !check->folded)
+        check_unit(check, (FuncExpr *)node);
     return false;
 }
 

@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "nodes/bitmapset.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -39,6 +40,16 @@ find_columns(Node *node, void *columns)
     return expression_tree_walker(node, find_columns, columns);
 }
 
+static void
+make_state(MbrCondition *condition)
+{
+    MemoryContext old = MemoryContextSwitchTo(condition->state_context);
+
+    MemoryContextReset(condition->state_context); /* of an attempt that failed */
+    condition->state = ExecInitExpr(copyObject(condition->expression), NULL);
+    MemoryContextSwitchTo(old);
+}
+
 static MbrCondition *
 make_condition(Expr *expression)
 {
@@ -51,7 +62,7 @@ make_condition(Expr *expression)
     condition->expression = copyObject(expression);
     (void)find_columns((Node *)expression, &condition->columns);
     condition->state_context = AllocSetContextCreate(context, "rule condition state", ALLOCSET_SMALL_SIZES);
-    (void)mbr_condition_state(condition); /* asks whether the owner may execute its functions */
+    make_state(condition); /* asks whether the owner may execute its functions */
     MemoryContextSwitchTo(old);
     return condition;
 }
@@ -97,7 +108,15 @@ static void
 refuse(const Compilation *compilation, ErrorData *error)
 {
     int position = error->cursorpos - compilation->shift;
+    int length = pg_mbstrlen(compilation->text);
 
+    if (position > length + 1) { /* the parenthesis that was added */
+        position = length + 1;
+        error->message = pstrdup("syntax error at end of input");
+    }
+    if (error->sqlerrcode == ERRCODE_INVALID_DATETIME_FORMAT ||
+        error->sqlerrcode == ERRCODE_DATETIME_FIELD_OVERFLOW)
+        error->hint = pstrdup(MBR_HINT_TIME);
     error->sqlerrcode = MBR_ERR_CONDITION;
     error->cursorpos = 0;
     error->internalquery = pstrdup(compilation->text);
@@ -151,18 +170,13 @@ mbr_condition_columns(const MbrCondition *condition)
     return condition->columns;
 }
 
-ExprState *
-mbr_condition_state(MbrCondition *condition)
+bool
+mbr_condition_run(MbrCondition *condition, ExprContext *econtext, bool *isnull)
 {
-    MemoryContext old;
-
-    if (condition->state == NULL) {
-        MemoryContextReset(condition->state_context); /* of an attempt that failed */
-        old = MemoryContextSwitchTo(condition->state_context);
-        condition->state = ExecInitExpr(copyObject(condition->expression), NULL);
-        MemoryContextSwitchTo(old);
-    }
-    return condition->state;
+    if (condition->state == NULL)
+        make_state(condition);
+    econtext->ecxt_per_query_memory = condition->state_context; /* where IN (...) keeps its hash table */
+    return DatumGetBool(ExecEvalExprSwitchContext(condition->state, econtext, isnull)) && !*isnull;
 }
 
 void

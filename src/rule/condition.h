@@ -18,9 +18,9 @@ extern MbrCondition *mbr_condition_compile(const char *text);
 /* The columns that it reads, as bits 1 << MbrContextColumn. */
 extern uint64 mbr_condition_columns(const MbrCondition *condition);
 
-/* What the executor runs, made anew after mbr_condition_discard(). */
-extern ExprState *mbr_condition_state(MbrCondition *condition);
-/* To be called when an evaluation ended in an error: the state may have been left half changed. */
+/* Runs it over econtext's scanned tuple. */
+extern bool mbr_condition_run(MbrCondition *condition, ExprContext *econtext, bool *isnull);
+/* To be called when a run ended in an error, which may have left things half made. */
 extern void mbr_condition_discard(MbrCondition *condition);
 
 #endif

@@ -33,21 +33,20 @@ static void
 evaluate(MbrProbe *probe, ExprContext *econtext)
 {
     TupleTableSlot *slot = econtext->ecxt_scantuple;
-    ExprState *state = mbr_condition_state(probe->condition);
 
     slot->tts_values = unconstify(MbrContext *, probe->context)->values;
     slot->tts_isnull = unconstify(MbrContext *, probe->context)->isnull;
-    probe->holds = DatumGetBool(ExecEvalExprSwitchContext(state, econtext, &probe->isnull));
-    probe->holds = probe->holds && !probe->isnull;
+    probe->holds = mbr_condition_run(probe->condition, econtext, &probe->isnull);
     ResetExprContext(econtext);
 }
 
-/* An error that belongs to the data of a purchase. */
+/* An error that belongs to the data of a purchase. A unit of time that a type does not have is 0A000. */
 static bool
 belongs_to_data(int sqlstate)
 {
     return ERRCODE_TO_CATEGORY(sqlstate) == MAKE_SQLSTATE('2', '2', '0', '0', '0') ||
-           ERRCODE_TO_CATEGORY(sqlstate) == MAKE_SQLSTATE('5', '4', '0', '0', '0');
+           ERRCODE_TO_CATEGORY(sqlstate) == MAKE_SQLSTATE('5', '4', '0', '0', '0') ||
+           sqlstate == ERRCODE_FEATURE_NOT_SUPPORTED;
 }
 
 /* Takes the present error down in its probe, or lets it go on when it is none of data. */

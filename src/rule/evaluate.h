@@ -18,8 +18,8 @@ typedef struct MbrProbe {
 } MbrProbe;
 
 /*
- * Evaluates each, in one subtransaction unless one fails. Data errors and exceeded limits (classes 22 and 54)
- * fail only their own; any other error goes on. The caller acts as the programme's owner.
+ * Evaluates each, in one subtransaction unless one fails. Data errors and exceeded limits (classes 22 and 54,
+ * 0A000) fail only their own; any other error goes on. The caller acts as the programme's owner.
  */
 extern void mbr_evaluate(MbrProbe *probes, int n);
 

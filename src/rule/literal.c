@@ -9,8 +9,6 @@
 #include "rule/refuse.h"
 
 #define MAX_DIGITS 40
-#define HINT_TIME \
-    "Write '2026-11-11', '20:00', '2026-11-11 20:00' or '3 days'; the present is occurred_at, occurred_on."
 
 /* 9 in the pattern stands for a digit. */
 static bool
@@ -167,7 +165,7 @@ mbr_check_literal(ParseState *pstate, const Const *value, List *literals)
         text = text_at(value->location, literals);
         if (text == NULL ||
             !(array ? is_array(is_of_type, text) : is_trimmed(is_of_type, text, strlen(text))))
-            mbr_refuse(pstate, value->location, HINT_TIME, "not a fixed date or time in ISO format");
+            mbr_refuse(pstate, value->location, MBR_HINT_TIME, "not a fixed date or time in ISO format");
     }
     if ((value->consttype == NUMERICOID && !is_short(value->constvalue)) ||
         (value->consttype == NUMERICARRAYOID && !are_short(value->constvalue)))

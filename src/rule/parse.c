@@ -178,7 +178,7 @@ check_node(Node *node, void *context)
 
     if (node == NULL)
         return false;
-    if (++check->nodes > MAX_NODES)
+    if (!IsA(node, List) && ++check->nodes > MAX_NODES)
         mbr_refuse(check->pstate, exprLocation(node), "Split it into several rules.",
                    "the condition has more than %d parts", MAX_NODES);
     switch (nodeTag(node)) {
@@ -193,6 +193,7 @@ check_node(Node *node, void *context)
         case T_A_ArrayExpr:
         case T_A_Indices:
         case T_TypeCast:
+        case T_Integer: /* bounds of an array's type */
             break;
         case T_A_Const:
             if (!((A_Const *)node)->isnull && IsA(&((A_Const *)node)->val, BitString))
@@ -221,60 +222,42 @@ check_node(Node *node, void *context)
     return raw_expression_tree_walker(node, check_node, context);
 }
 
-/* What follows the expression when it is more than an expression. */
-static int
-clause_location(SelectStmt *statement)
-{
-    Node *clauses[] = {(Node *)statement->fromClause,   statement->whereClause,
-                       (Node *)statement->groupClause,  statement->havingClause,
-                       (Node *)statement->windowClause, (Node *)statement->sortClause,
-                       statement->limitOffset,          statement->limitCount};
-    int location = -1;
-
-    for (int i = 0; i < (int)lengthof(clauses) && location < 0; i++)
-        location = exprLocation(clauses[i]);
-    return location;
-}
-
-/* The one expression of the text: no clause, no list, no alias. */
+/* The one expression of the text. */
 static Node *
-parse_expression(ParseState *pstate, const char *text)
+parse_expression(ParseState *pstate, int *shift)
 {
+    const char *text = pstate->p_sourcetext;
     List *parsed = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
     SelectStmt *statement = castNode(SelectStmt, linitial_node(RawStmt, parsed)->stmt);
     SelectStmt *bare = makeNode(SelectStmt);
     ResTarget *target;
 
-    bare->targetList = statement->targetList;
-    if (!equal(bare, statement))
-        mbr_refuse(pstate, clause_location(statement), "Write what would follow WHERE, and nothing else.",
-                   "a condition is one expression, without clauses");
     if (statement->targetList == NIL)
         mbr_refuse(pstate, -1, "Leave it NULL for a rule without condition.", "the condition is empty");
+    /* what may follow or precede an expression in a query is wrong inside parentheses, and reported there */
+    *shift = 1;
+    (void)raw_parser(psprintf("(%s\n)", text), RAW_PARSE_PLPGSQL_EXPR);
+    *shift = 0;
     if (list_length(statement->targetList) > 1)
         mbr_refuse(pstate, exprLocation(lsecond(statement->targetList)), "Join several with AND or OR.",
                    "a condition is one expression, not a list");
     target = linitial_node(ResTarget, statement->targetList);
-    if (target->name != NULL || target->indirection != NIL)
-        mbr_refuse(pstate, target->location, "Leave the name out.", "a condition has no alias");
+    bare->targetList = statement->targetList;
+    if (!equal(bare, statement) || target->name != NULL || target->indirection != NIL)
+        mbr_refuse(pstate, -1, MBR_HINT_RULES, "a condition is one expression, without clauses");
     return target->val;
 }
 
 Node *
 mbr_condition_parse(ParseState *pstate, List **literals, int *shift)
 {
-    const char *text = pstate->p_sourcetext;
     Check check = {.pstate = pstate};
     Node *expression;
 
-    if (strlen(text) > MAX_TEXT)
+    if (strlen(pstate->p_sourcetext) > MAX_TEXT)
         mbr_refuse(pstate, -1, "Split it into several rules.", "the condition is longer than %d bytes",
                    MAX_TEXT);
-    expression = parse_expression(pstate, text);
-    /* ALL before an expression is a clause that leaves no trace in the tree; in parentheses it is refused */
-    *shift = MBR_WRAPPED_SHIFT;
-    (void)raw_parser(psprintf("(%s\n)", text), RAW_PARSE_PLPGSQL_EXPR);
-    *shift = 0;
+    expression = parse_expression(pstate, shift);
     (void)check_node(expression, &check);
     *literals = check.literals;
     return expression;

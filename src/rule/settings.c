@@ -1,7 +1,6 @@
 /* settings.c - the settings that parsing, input and output of values hang on. */
 #include "postgres.h"
 
-#include "miscadmin.h"
 #include "utils/float.h"
 #include "utils/guc.h"
 
@@ -32,19 +31,15 @@ mbr_settings_pin_compile(void)
     return level;
 }
 
-/*
- * Only immutable functions are evaluated. Two of those read a setting all the same: the text of an interval,
- * and that of a float.
- */
+/* Only immutable functions are evaluated. One of those reads a setting all the same: the text of a float. */
 int
 mbr_settings_pin_evaluate(void)
 {
     int level;
 
-    if (IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0)
+    if (extra_float_digits > 0)
         return NOT_PINNED;
     level = NewGUCNestLevel();
-    pin("intervalstyle", "postgres");
     pin("extra_float_digits", "1");
     return level;
 }

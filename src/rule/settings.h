@@ -8,7 +8,7 @@
 
 /* For parsing and folding; returns what mbr_settings_unpin() takes. */
 extern int mbr_settings_pin_compile(void);
-/* For evaluation: nothing but comparisons when nothing differs. */
+/* For evaluation: mostly nothing. */
 extern int mbr_settings_pin_evaluate(void);
 extern void mbr_settings_unpin(int level);
 

@@ -45,7 +45,7 @@ add_purchase(MbrArgs *args, const MbrJournal *journal, int digits)
     mbr_arg_int4(args, purchase->tier_after->tier_id);
     mbr_arg_bool(args, purchase->tier_changed);
     mbr_arg_json_text(args, purchase->frozen_lines);
-    mbr_arg_json_text(args, purchase->frozen_rules);
+    mbr_arg_jsonb(args, purchase->frozen_rules);
 }
 
 static void
@@ -130,7 +130,7 @@ write_lot(MbrSession *session, const MbrWork *work, const MbrLot *lot)
         insert_lot(table, member_id, lot);
         return;
     }
-    if (!mbr_table_find(table, key))
+    if (!mbr_table_find_at(table, lot->place, key))
         elog(ERROR, "lot " INT64_FORMAT " of member " INT64_FORMAT " is gone", lot->lot_no, member_id);
     mbr_arg_int8(&args, lot->remaining);
     mbr_arg_int8(&args, lot->held);
@@ -179,7 +179,9 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     Datum key[] = {Int64GetDatum(work->member.member_id), DateADTGetDatum(activity->day)};
     MbrActivity sum = *activity;
     int digits = load->config->digits;
-    bool found = mbr_table_find(table, key);
+    bool found = activity->place == MBR_PLACE_UNKNOWN ? mbr_table_find(table, key)
+                 : activity->place == MBR_PLACE_NONE  ? false
+                                                      : mbr_table_find_at(table, activity->place, key);
     MbrArgs args = MBR_NO_ARGS;
 
     if (found) {
@@ -188,13 +190,13 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
         sum.purchases += DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull));
         sum.basis +=
             mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)), digits);
-        check_day(work, sum.basis);
         sum.points += mbr_table_get_int8(table, MBR_ACTIVITY_POINTS, 0);
         sum.growth += mbr_table_get_int8(table, MBR_ACTIVITY_GROWTH, 0);
     } else {
         mbr_arg_int8(&args, work->member.member_id);
         mbr_arg_date(&args, activity->day);
     }
+    check_day(work, sum.basis);
     mbr_arg_int4(&args, sum.purchases);
     mbr_arg_money(&args, sum.basis, digits);
     mbr_arg_int8(&args, sum.points);
@@ -213,7 +215,7 @@ update_account(MbrSession *session, const MbrWork *work)
     Datum key[] = {Int64GetDatum(member->member_id), Int16GetDatum(MBR_WALLET_POINTS)};
     MbrArgs args = MBR_NO_ARGS;
 
-    if (!mbr_table_find(table, key))
+    if (!mbr_table_find_at(table, member->place, key))
         elog(ERROR, "account of member " INT64_FORMAT " is gone", member->member_id);
     mbr_arg_int8(&args, member->balance);
     mbr_arg_int8(&args, member->held);
@@ -276,7 +278,10 @@ write_account(MbrSession *session, const MbrLoad *load, const MbrWork *work)
     update_account(session, work);
 }
 
-/* Table by table, so that the pages of one index are met while they are at hand. */
+/*
+ * Table by table, so that the pages of one index are met while they are at hand, and the rows of many members
+ * are written at a time.
+ */
 void
 mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, int n)
 {
@@ -284,10 +289,14 @@ mbr_apply_all(MbrSession *session, const MbrLoad *load, MbrWork *const *works, i
                                       write_splits,   write_tiers,      write_account};
 
     for (int step = 0; step < (int)lengthof(steps); step++) {
+        if (n > 1)
+            mbr_tables_collect(session);
         for (int i = 0; i < n; i++) {
             CHECK_FOR_INTERRUPTS();
             steps[step](session, load, works[i]);
         }
+        if (n > 1)
+            mbr_tables_flush(session);
     }
 }
 

@@ -1,12 +1,13 @@
 /*
- * claim.c - claims by INSERT ... ON CONFLICT DO NOTHING; what took the key is read by the next statement,
- * because the claim may have waited for it. Under REPEATABLE READ and above PostgreSQL raises 40001 instead.
+ * claim.c - claims as by INSERT ... ON CONFLICT DO NOTHING; what took the key is read by the next statement,
+ * because the claim may have waited for it. Under REPEATABLE READ and above it is 40001 instead.
  */
 #include "postgres.h"
 
 #include "engine/canary.h"
 #include "store/claim.h"
 #include "store/plan.h"
+#include "store/table.h"
 #include "store/verb.h"
 #include "util/error.h"
 
@@ -26,25 +27,59 @@ mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, Mb
     return true;
 }
 
-bool
-mbr_claim_receipt(MbrSession *session, int merchant_id, const char *order_ref, int64 member_id,
-                  int64 journal_no, int64 payload_hash, MbrReceipt *taken)
+static MbrArgs
+receipt_row(const char *order_ref, const MbrReceipt *receipt)
 {
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int4(&args, merchant_id);
+    mbr_arg_int4(&args, receipt->merchant_id);
     mbr_arg_text(&args, order_ref);
-    mbr_arg_int8(&args, member_id);
-    mbr_arg_int8(&args, journal_no);
-    mbr_arg_int8(&args, payload_hash);
-    if (MBR_CANARY(RECEIPT_LOST) || mbr_plan_run(session, MBR_PLAN_CLAIM_RECEIPT, &args) == 1)
+    mbr_arg_int8(&args, receipt->member_id);
+    mbr_arg_int8(&args, receipt->journal_no);
+    mbr_arg_int8(&args, receipt->payload_hash);
+    return args;
+}
+
+bool
+mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *receipt, MbrReceipt *taken)
+{
+    MbrArgs row = receipt_row(order_ref, receipt);
+
+    if (MBR_CANARY(RECEIPT_LOST) || mbr_table_claim(mbr_table_open(session, MBR_TABLE_RECEIPT, true), &row))
         return true;
-    if (!mbr_find_receipt(session, merchant_id, order_ref, taken))
+    if (!mbr_find_receipt(session, receipt->merchant_id, order_ref, taken))
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("the receipt was claimed and released by another transaction"),
-                        errdetail("Merchant %d, order_ref \"%s\".", merchant_id, order_ref),
+                        errdetail("Merchant %d, order_ref \"%s\".", receipt->merchant_id, order_ref),
                         errhint("Retry the transaction.")));
     return false;
+}
+
+static int
+compare_claims(const void *a, const void *b)
+{
+    const MbrReceiptClaim *left = a;
+    const MbrReceiptClaim *right = b;
+
+    if (left->receipt.merchant_id != right->receipt.merchant_id)
+        return left->receipt.merchant_id < right->receipt.merchant_id ? -1 : 1;
+    return strcmp(left->order_ref, right->order_ref);
+}
+
+/* One order for all, so that two batches with the same receipts wait in one direction. */
+void
+mbr_claim_receipts(MbrSession *session, MbrReceiptClaim *claims, int n)
+{
+    qsort(claims, n, sizeof(MbrReceiptClaim), compare_claims);
+    mbr_tables_collect(session);
+    for (int i = 0; i < n; i++) {
+        MbrArgs row = receipt_row(claims[i].order_ref, &claims[i].receipt);
+
+        if (!mbr_table_claim(mbr_table_open(session, MBR_TABLE_RECEIPT, true), &row))
+            ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                            errmsg("a receipt was claimed by another transaction meanwhile")));
+    }
+    mbr_tables_flush(session);
 }
 
 bool

@@ -18,9 +18,16 @@ typedef struct MbrReceipt {
     int merchant_id;
 } MbrReceipt;
 
-/* Takes the receipt for (member_id, journal_no); false = it was taken before, by *taken. */
-extern bool mbr_claim_receipt(MbrSession *session, int merchant_id, const char *order_ref, int64 member_id,
-                              int64 journal_no, int64 payload_hash, MbrReceipt *taken);
+typedef struct MbrReceiptClaim {
+    const char *order_ref;
+    MbrReceipt receipt;
+} MbrReceiptClaim;
+
+/* Takes (merchant_id, order_ref) as receipt says; false = it was taken before, by *taken. */
+extern bool
+mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *receipt, MbrReceipt *taken);
+/* Takes many, all or none: one taken since they were looked up is a unique violation. */
+extern void mbr_claim_receipts(MbrSession *session, MbrReceiptClaim *claims, int n);
 /* Without claiming; false = there is none. */
 extern bool mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, MbrReceipt *found);
 /* The receipt that has one of these other names and not this order_ref; false = none. */

@@ -78,6 +78,7 @@ read_program(MbrSession *session, MbrConfig *config)
     config->window_months = mbr_col_int4(0, 13, 0);
     config->min_life_days = mbr_col_int4(0, 14, 0);
     config->stacking = mbr_stacking_of(mbr_col_text(0, 15));
+    config->extend_on_activity = mbr_col_bool(0, 16);
 }
 
 static void

@@ -58,6 +58,7 @@ typedef struct MbrConfig {
     MbrRounding rounding;
     MbrExpiry expiry;
     int min_life_days;
+    bool extend_on_activity;
     int pending_days;
     int claim_days;
     int64 max_future; /* microseconds */

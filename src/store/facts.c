@@ -87,11 +87,11 @@ mbr_facts_history(MbrSession *session, const MbrConfig *config, const MbrWork *w
     MbrHistory history = {0};
 
     scan_days(session, config, work, mbr_add_months(work->day, -12), &history);
+    if (!history.bought)
+        scan_days(session, config, work, DATEVAL_NOBEGIN, &history);
     for (int i = 0; i < work->nactivities; i++)
         add_day(&history, work->day, work->activities[i].day, work->activities[i].purchases,
                 work->activities[i].basis);
-    if (!history.bought)
-        scan_days(session, config, work, DATEVAL_NOBEGIN, &history);
     return history;
 }
 

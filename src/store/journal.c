@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
 #include "utils/json.h"
 
 #include "engine/accrue.h"
@@ -101,8 +102,9 @@ add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
     appendStringInfoChar(json, '}');
 }
 
-static char *
-rules_json(const MbrPurchase *purchase)
+/* Parsed once, for the journal and for the result. */
+static Jsonb *
+rules_jsonb(const MbrPurchase *purchase)
 {
     StringInfoData json;
 
@@ -113,14 +115,14 @@ rules_json(const MbrPurchase *purchase)
         add_outcome(&json, purchase, &purchase->uses[i]);
     }
     appendStringInfoString(&json, "]}");
-    return json.data;
+    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }
 
 void
 mbr_freeze(MbrPurchase *purchase, int digits)
 {
     purchase->frozen_lines = purchase->explicit_lines ? lines_json(purchase, digits) : NULL;
-    purchase->frozen_rules = purchase->nuses > 0 ? rules_json(purchase) : NULL;
+    purchase->frozen_rules = purchase->nuses > 0 ? rules_jsonb(purchase) : NULL;
 }
 
 /* The tier as it was for that purchase: its multiplier may have changed since. */
@@ -141,7 +143,6 @@ static void
 read_purchase(MbrPurchase *purchase, const MbrConfig *config)
 {
     Jsonb *lines = mbr_col_jsonb(0, 18);
-    Jsonb *rules = mbr_col_jsonb(0, 23);
 
     *purchase = (MbrPurchase){
         .status = mbr_accrual_status_of(mbr_col_text(0, 4)),
@@ -162,7 +163,7 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
         .merchant_id = mbr_col_int4(0, 19, 0),
         .order_ref = mbr_col_text(0, 21),
         .channel = mbr_col_text(0, 22),
-        .frozen_rules = rules == NULL ? NULL : JsonbToCString(NULL, &rules->root, VARSIZE(rules)),
+        .frozen_rules = mbr_col_jsonb(0, 23),
         .growth = mbr_col_int8(0, 24, 0),
         .currency_scale = config->currency_scale,
     };

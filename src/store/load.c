@@ -17,6 +17,7 @@
 #include "store/verb.h"
 #include "util/calendar.h"
 #include "util/error.h"
+#include "util/expiry.h"
 #include "util/money.h"
 
 void
@@ -46,6 +47,7 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
         .next_entry_no = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_ENTRY_NO, 0),
         .next_expiry = mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER),
         .last_posted_at = mbr_table_get_int8(account, MBR_ACCOUNT_LAST_POSTED_AT, 0),
+        .place = mbr_table_place(account),
     };
     return true;
 }
@@ -174,29 +176,63 @@ add_basis(int64 sum, int64 basis)
     return Min(sum, MBR_MAX_AMOUNT) + Min(basis, MBR_MAX_AMOUNT);
 }
 
-/* Basis spend of the days after one, up to another: as stored, and as posted here. */
-static int64
-window_basis(MbrSession *session, const MbrLoad *load, const MbrWork *work, DateADT after, DateADT until)
+/* The stored activity of the days after one. */
+static void
+read_days(MbrSession *session, const MbrConfig *config, MbrWork *work, DateADT after)
 {
     MbrTable *table = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, false);
     Datum key = Int64GetDatum(work->member.member_id);
     Datum above = DateADTGetDatum(after);
-    int64 sum = 0;
+    int room = 4;
+    bool isnull;
 
+    work->days = palloc(sizeof(MbrDay) * room);
+    work->ndays = 0;
+    work->days_after = after;
     mbr_table_scan(table, &key, 1, &above);
     while (mbr_table_next(table)) {
-        bool isnull;
+        Datum basis = mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull);
 
-        if (DatumGetDateADT(mbr_table_get(table, MBR_ACTIVITY_DAY, &isnull)) > until)
-            break;
-        sum = add_basis(sum,
-                        mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull)),
-                                         load->config->digits));
+        if (work->ndays == room)
+            work->days = repalloc(work->days, sizeof(MbrDay) * (room *= 2));
+        work->days[work->ndays++] =
+            (MbrDay){.day = DatumGetDateADT(mbr_table_get(table, MBR_ACTIVITY_DAY, &isnull)),
+                     .basis = mbr_money_stored(DatumGetNumeric(basis), config->digits),
+                     .place = mbr_table_place(table)};
     }
+}
+
+void
+mbr_load_days(MbrSession *session, const MbrConfig *config, int64 earliest, MbrWork *work)
+{
+    DateADT after, until;
+
+    tier_window(config, earliest, earliest, &after, &until);
+    read_days(session, config, work, after);
+}
+
+/* Basis spend of the days after one, up to another: as stored, and as posted here. */
+static int64
+window_basis(const MbrWork *work, DateADT after, DateADT until)
+{
+    int64 sum = 0;
+
+    for (int i = 0; i < work->ndays; i++)
+        if (work->days[i].day > after && work->days[i].day <= until)
+            sum = add_basis(sum, work->days[i].basis);
     for (int i = 0; i < work->nactivities && !MBR_CANARY(BATCH_BLIND); i++)
         if (work->activities[i].day > after && work->activities[i].day <= until)
             sum = add_basis(sum, work->activities[i].basis);
     return sum;
+}
+
+static int64
+place_of_day(const MbrWork *work)
+{
+    for (int i = 0; i < work->ndays; i++)
+        if (work->days[i].day == work->day)
+            return work->days[i].place;
+    return work->day > work->days_after ? MBR_PLACE_NONE : MBR_PLACE_UNKNOWN;
 }
 
 static MbrLot
@@ -211,8 +247,25 @@ lot_of(MbrTable *table)
                     .held = mbr_table_get_int8(table, MBR_LOT_HELD, 0),
                     .active_at = mbr_table_get_int8(table, MBR_LOT_ACTIVE_AT, 0),
                     .expires_at = mbr_table_get_int8(table, MBR_LOT_EXPIRES_AT, MBR_NEVER),
+                    .place = mbr_table_place(table),
                     .origin =
                         mbr_verb_of(TextDatumGetCString(mbr_table_get(table, MBR_LOT_ORIGIN, &isnull)))};
+}
+
+/*
+ * Until when points live on that would die earlier: as long as points earned now that are active at once. A
+ * fixed date extends nothing, and never has nothing to extend to.
+ */
+static int64
+extension_end(const MbrLoad *load, const MbrWork *work)
+{
+    const MbrConfig *config = load->config;
+
+    if (!load->extends || !config->extend_on_activity || config->expiry.kind == MBR_EXPIRY_NEVER ||
+        config->expiry.kind == MBR_EXPIRY_DATE)
+        return MBR_NO_EXTENSION;
+    return mbr_expiry_end(&config->expiry, work->day, Max(work->posted_at, work->occurred_at),
+                          config->min_life_days, config->zone);
 }
 
 /*
@@ -229,7 +282,8 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
     int room = nopened + load->new_lots;
     MbrTable *table;
 
-    if (member->lots_loaded || !(load->all_lots || mbr_settle_needed(member, work->posted_at)))
+    if (member->lots_loaded || !(load->all_lots || mbr_settle_needed(member, work->posted_at) ||
+                                 member->next_expiry < load->extend_to))
         return;
     member->lots_loaded = true;
     member->lots = palloc(sizeof(MbrLot) * Max(room, 1));
@@ -253,7 +307,7 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
 static void *
 reserve(void *array, int *max, int needed, Size size)
 {
-    int room = Max(Max(needed, 2 * *max), 4);
+    int room = Max(needed, 2 * *max);
 
     if (needed <= *max)
         return array;
@@ -262,8 +316,9 @@ reserve(void *array, int *max, int needed, Size size)
 }
 
 /*
- * Room for what the engine may post: each open lot can pay debt, be spent and expire once, and each may be an
- * event of its own; each new lot is opened besides.
+ * Room for what the engine may post: each open lot can pay debt, be spent, expire and be extended once, and
+ * each may be an event of its own but for extensions, which are one event and open lots anew; each new lot is
+ * opened besides.
  */
 void
 mbr_load_room(const MbrLoad *load, MbrWork *work)
@@ -271,8 +326,10 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
     MbrMember *member = &work->member;
     int lots;
 
-    member->lots = reserve(member->lots, &member->max_lots, member->nlots + load->new_lots, sizeof(MbrLot));
     lots = member->nlots + load->new_lots;
+    if (load->extend_to != MBR_NO_EXTENSION)
+        lots += member->nlots;
+    member->lots = reserve(member->lots, &member->max_lots, lots, sizeof(MbrLot));
     work->journals =
         reserve(work->journals, &work->max_journals, work->njournals + 2 * lots + 2, sizeof(MbrJournal));
     work->entries =
@@ -294,7 +351,11 @@ mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work)
     load->tier_then = tier_then(session, work);
     tier_window(load->config, work->posted_at, work->occurred_at, &after, &until);
     load->in_window = work->day > after && work->day <= until;
-    load->window_basis = window_basis(session, load, work, after, until);
+    if (work->days == NULL || after < work->days_after)
+        read_days(session, load->config, work, after);
+    load->window_basis = window_basis(work, after, until);
+    work->day_place = place_of_day(work);
+    load->extend_to = extension_end(load, work);
     read_lots(session, load, work);
     mbr_load_room(load, work);
 }

@@ -14,11 +14,13 @@ typedef struct MbrLoad {
     bool all_lots;     /* also when nothing is due */
     int new_lots;      /* how many the posting may open */
     int new_splits;
+    bool extends; /* it may let all points live on */
 
     const MbrConfig *config;
     int64 window_basis;
     bool in_window; /* occurred_at lies in the tier window */
     int tier_then;  /* tier at occurred_at */
+    int64 extend_to;
 } MbrLoad;
 
 /* Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. */
@@ -33,6 +35,8 @@ extern bool
 mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work); /* false = no such member */
 extern const MbrConfig *mbr_load_config(MbrSession *session);
 extern void mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work);
+/* What postings from the earliest on will ask of the tier window; without it each reads for itself. */
+extern void mbr_load_days(MbrSession *session, const MbrConfig *config, int64 earliest, MbrWork *work);
 extern void mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work);
 /* Room in work for load's new lots and splits; mbr_load_posting makes it for those known then. */
 extern void mbr_load_room(const MbrLoad *load, MbrWork *work);

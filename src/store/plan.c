@@ -37,8 +37,6 @@ type_of(char letter)
             return UUIDOID;
         case 'i':
             return INT4ARRAYOID;
-        case 'l':
-            return INT8ARRAYOID;
         case 'A':
             return TEXTARRAYOID;
     }

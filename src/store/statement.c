@@ -15,7 +15,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT config_version, table_version, time_zone, currency_digits, phone_country, base_rate, "
         "award_rounding, expiry, pending_days, claim_days, (EXTRACT(epoch "
         "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, min_life_days, "
-        "stacking FROM membership.program",
+        "stacking, extend_on_activity FROM membership.program",
         ""},
     [MBR_PLAN_TIERS] = {
         "SELECT tier_id, rank, multiplier, qualify_basis, validity_months, code FROM membership.tier "
@@ -67,11 +67,11 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "IT"},
     [MBR_PLAN_RULE_UNKNOWN] = {
         "SELECT * FROM (SELECT 'mall_ids', v::text FROM unnest($1) v "
-        "WHERE NOT EXISTS (SELECT FROM membership.mall WHERE mall_id = v) "
+        "WHERE v IS NOT NULL AND NOT EXISTS (SELECT FROM membership.mall WHERE mall_id = v) "
         "UNION ALL SELECT 'merchant_ids', v::text FROM unnest($2) v "
-        "WHERE NOT EXISTS (SELECT FROM membership.merchant WHERE merchant_id = v) "
+        "WHERE v IS NOT NULL AND NOT EXISTS (SELECT FROM membership.merchant WHERE merchant_id = v) "
         "UNION ALL SELECT 'tiers', v FROM unnest($3) v "
-        "WHERE NOT EXISTS (SELECT FROM membership.tier WHERE code = v)) u LIMIT 1",
+        "WHERE v IS NOT NULL AND NOT EXISTS (SELECT FROM membership.tier WHERE code = v)) u LIMIT 1",
         "iiA"},
     [MBR_PLAN_RULE_RIVAL] = {
         "SELECT code, effect, scope FROM membership.earn_rule WHERE stack_group = $1 AND rule_id <> $2 "
@@ -99,20 +99,10 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT FROM membership.tier_history WHERE member_id = $1 AND tier_id = $2 AND lower(during) = $3",
         "LIZ"},
     /* claims */
-    [MBR_PLAN_CLAIM_RECEIPT] = {
-        "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
-        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (merchant_id, order_ref) DO NOTHING",
-        "ITLLL"},
     [MBR_PLAN_FIND_RECEIPT] = {
         "SELECT member_id, journal_no, payload_hash FROM membership.receipt "
         "WHERE merchant_id = $1 AND order_ref = $2",
         "IT"},
-    /* in the order of the key, so that two batches with the same receipts wait in one direction */
-    [MBR_PLAN_CLAIM_RECEIPTS] = {
-        "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
-        "SELECT * FROM unnest($1, $2, $3, $4, $5) r ORDER BY 1, 2 "
-        "ON CONFLICT (merchant_id, order_ref) DO NOTHING",
-        "iAlll"},
     [MBR_PLAN_FIND_RECEIPTS] = {
         "SELECT k.n, r.member_id, r.journal_no, r.payload_hash "
         "FROM unnest($1, $2) WITH ORDINALITY k (merchant_id, order_ref, n) "

@@ -7,16 +7,19 @@
 #include "compat.h"
 
 #include "access/skey.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
+#include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -28,14 +31,16 @@
 
 #define MAX_COLUMNS 40
 #define MAX_KEYS 3
+#define MAX_WAITING 64 /* rows written at a time: about a page of them */
 
 /* What is done to a table here; member and program are written by SQL. */
-typedef enum TableUse { READ_ONLY, INSERT_ONLY, WRITTEN } TableUse;
+typedef enum TableUse { READ_ONLY, INSERT_ONLY, CLAIMED, WRITTEN } TableUse;
 
 typedef struct TableDef {
     const char *name;
     TableUse use;
-    const char *key_types; /* one letter a primary key column: L bigint, S smallint, I integer, D date */
+    const char *key_types; /* one letter a primary key column: L bigint, S smallint, I integer, D date, T text
+                              (not to be searched by) */
     int ncolumns;
     const char *columns[MAX_COLUMNS];
 } TableDef;
@@ -54,6 +59,11 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
                            9,
                            {"member_id", "wallet_id", "balance", "held", "debt", "next_journal_no",
                             "next_entry_no", "next_expiry", "last_posted_at"}},
+    [MBR_TABLE_RECEIPT] = {"receipt",
+                           CLAIMED,
+                           "IT",
+                           5,
+                           {"merchant_id", "order_ref", "member_id", "journal_no", "payload_hash"}},
     [MBR_TABLE_JOURNAL] = {"journal",
                            INSERT_ONLY,
                            "LL",
@@ -134,7 +144,7 @@ struct MbrTable {
     Relation relation;
     Relation index;
     TupleTableSlot *current; /* the row found */
-    IndexScanDesc scan;
+    IndexScanDesc scan;      /* the last one, for the next; NULL = none */
 
     /* of a table that is written */
     EState *estate; /* NULL = not written */
@@ -142,6 +152,9 @@ struct MbrTable {
     TupleTableSlot *fresh; /* the row to write */
     EPQState epq;
     ExprState **defaults; /* by attribute number - 1; of columns the engine does not know */
+    bool may_wait;        /* inserted rows may be collected */
+    TupleTableSlot *waiting[MAX_WAITING];
+    int nwaiting;
 };
 
 /* A session's open tables, and the snapshot it reads by. */
@@ -149,6 +162,7 @@ struct MbrTables {
     MbrTable *open[MBR_TABLE_COUNT];
     Snapshot snapshot; /* registered; NULL = none yet */
     bool writing;
+    bool collecting;
 };
 
 static void
@@ -249,8 +263,20 @@ snapshot_of(MbrSession *session)
 }
 
 static void
+end_scan(MbrTable *table)
+{
+    if (table->scan != NULL)
+        index_endscan(table->scan);
+    table->scan = NULL;
+}
+
+/* And the scans that read by it. */
+static void
 drop_snapshot(MbrTables *tables)
 {
+    for (int i = 0; i < MBR_TABLE_COUNT; i++)
+        if (tables->open[i] != NULL)
+            end_scan(tables->open[i]);
     if (tables->snapshot != NULL)
         UnregisterSnapshot(tables->snapshot);
     tables->snapshot = NULL;
@@ -276,7 +302,10 @@ open_relation(MbrTableId id, LOCKMODE lockmode)
     }
 }
 
-/* A column that the engine does not know gets its default, as INSERT would give it. */
+/*
+ * A column that the engine does not know gets its default, as INSERT would give it. A volatile one might look
+ * at the table.
+ */
 static void
 prepare_defaults(MbrTable *table)
 {
@@ -295,9 +324,20 @@ prepare_defaults(MbrTable *table)
         for (int c = 0; c < defs[table->id].ncolumns && !known; c++)
             known = (map->attno[c] == i + 1);
         expression = known ? NULL : (Expr *)build_column_default(table->relation, i + 1);
-        if (expression != NULL)
-            table->defaults[i] = ExecPrepareExpr(expression, table->estate);
+        if (expression == NULL)
+            continue;
+        table->defaults[i] = ExecPrepareExpr(expression, table->estate);
+        if (contain_volatile_functions_not_nextval((Node *)expression))
+            table->may_wait = false;
     }
+}
+
+/* A trigger before a row may look at the table too. */
+static bool
+has_triggers_before_rows(const TriggerDesc *triggers)
+{
+    return triggers != NULL && (triggers->trig_insert_before_row || triggers->trig_update_before_row ||
+                                triggers->trig_delete_before_row);
 }
 
 /* Which columns an update may change: all that the engine knows after the key. */
@@ -307,7 +347,7 @@ updated_columns(const MbrTable *table)
     const TableDef *def = &defs[table->id];
     Bitmapset *updated = NULL;
 
-    if (def->use == INSERT_ONLY)
+    if (def->use != WRITTEN)
         return NULL;
     for (int c = strlen(def->key_types); c < def->ncolumns; c++)
         updated = bms_add_member(updated, maps[table->id].attno[c] - FirstLowInvalidHeapAttributeNumber);
@@ -331,9 +371,10 @@ open_for_write(MbrTable *table)
     table->estate->es_output_cid = GetCurrentCommandId(true);
     table->result = makeNode(ResultRelInfo);
     InitResultRelInfo(table->result, table->relation, 1, NULL, 0);
-    ExecOpenIndices(table->result, false);
+    ExecOpenIndices(table->result, defs[table->id].use == CLAIMED);
     table->fresh = MakeSingleTupleTableSlot(RelationGetDescr(table->relation), &TTSOpsVirtual);
     mbr_eval_plan_qual_init(&table->epq, table->estate);
+    table->may_wait = !has_triggers_before_rows(table->relation->trigdesc);
     prepare_defaults(table);
     MemoryContextSwitchTo(saved);
     if (!table->session->tables->writing) {
@@ -347,14 +388,6 @@ open_index(MbrTable *table)
 {
     if (table->index == NULL)
         table->index = index_open(maps[table->id].index, AccessShareLock);
-}
-
-static void
-end_scan(MbrTable *table)
-{
-    if (table->scan != NULL)
-        index_endscan(table->scan);
-    table->scan = NULL;
 }
 
 /* As the SQL statements would: reading blocks no index build, locking rows and writing are more. */
@@ -465,6 +498,8 @@ mbr_tables_close(MbrSession *session)
 
 /* ------------------------------------------------------------------ reading */
 
+static void write_waiting(MbrTable *table);
+
 static RegProcedure
 equal_proc(char type)
 {
@@ -486,7 +521,8 @@ mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above)
     ScanKeyData keys[MAX_KEYS];
     int n;
 
-    end_scan(table);
+    if (table->nwaiting > 0)
+        write_waiting(table);
     open_index(table);
     for (n = 0; n < nkeys; n++)
         ScanKeyInit(&keys[n], n + 1, BTEqualStrategyNumber, equal_proc(types[n]), key[n]);
@@ -495,7 +531,10 @@ mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above)
         ScanKeyInit(&keys[n], n + 1, BTGreaterStrategyNumber, F_DATE_GT, *above);
         n++;
     }
-    table->scan = mbr_index_beginscan(table->relation, table->index, snapshot_of(table->session), n);
+    if (table->scan != NULL && table->scan->numberOfKeys != n)
+        end_scan(table);
+    if (table->scan == NULL)
+        table->scan = mbr_index_beginscan(table->relation, table->index, snapshot_of(table->session), n);
     index_rescan(table->scan, keys, n, NULL, 0);
 }
 
@@ -508,12 +547,49 @@ mbr_table_next(MbrTable *table)
 bool
 mbr_table_find(MbrTable *table, const Datum *key)
 {
-    bool found;
-
     mbr_table_scan(table, key, strlen(defs[table->id].key_types), NULL);
-    found = mbr_table_next(table);
-    end_scan(table);
-    return found;
+    return mbr_table_next(table);
+}
+
+int64
+mbr_table_place(const MbrTable *table)
+{
+    const ItemPointerData *tid = &table->current->tts_tid;
+
+    return (int64)ItemPointerGetBlockNumber(tid) << 16 | ItemPointerGetOffsetNumber(tid);
+}
+
+static bool
+has_key(MbrTable *table, const Datum *key)
+{
+    TupleDesc desc = RelationGetDescr(table->relation);
+    int nkeys = strlen(defs[table->id].key_types);
+
+    for (int i = 0; i < nkeys; i++) {
+        Form_pg_attribute column = TupleDescAttr(desc, maps[table->id].attno[i] - 1);
+        bool isnull;
+
+        if (!datumIsEqual(mbr_table_get(table, i, &isnull), key[i], column->attbyval, column->attlen))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * The place saves a descent of the index, and is no more than a hint: a row that has moved, or another one in
+ * its place, is noticed by snapshot and key.
+ */
+bool
+mbr_table_find_at(MbrTable *table, int64 place, const Datum *key)
+{
+    ItemPointerData tid;
+
+    ItemPointerSet(&tid, (BlockNumber)(place >> 16), (OffsetNumber)(place & 0xFFFF));
+    return (place != 0 &&
+            table_tuple_fetch_row_version(table->relation, &tid, snapshot_of(table->session),
+                                          table->current) &&
+            has_key(table, key)) ||
+           mbr_table_find(table, key);
 }
 
 static void
@@ -569,10 +645,8 @@ mbr_table_get_int8(MbrTable *table, int column, int64 if_null)
 /* ------------------------------------------------------------------ writing */
 
 static void
-set_columns(MbrTable *table, int from, const MbrArgs *values)
+set_columns(const MbrTable *table, TupleTableSlot *slot, int from, const MbrArgs *values)
 {
-    TupleTableSlot *slot = table->fresh;
-
     for (int i = 0; i < values->n; i++) {
         int attno = maps[table->id].attno[from + i];
 
@@ -581,23 +655,186 @@ set_columns(MbrTable *table, int from, const MbrArgs *values)
     }
 }
 
-void
-mbr_table_insert(MbrTable *table, const MbrArgs *row)
+static void
+fill_slot(MbrTable *table, TupleTableSlot *slot, const MbrArgs *row)
 {
-    TupleTableSlot *slot = ExecClearTuple(table->fresh);
     int natts = slot->tts_tupleDescriptor->natts;
 
     Assert(row->n == defs[table->id].ncolumns);
+    ExecClearTuple(slot);
     memset(slot->tts_isnull, true, natts * sizeof(bool));
     for (int i = 0; table->defaults != NULL && i < natts; i++)
         if (table->defaults[i] != NULL)
             slot->tts_values[i] = ExecEvalExprSwitchContext(
                 table->defaults[i], GetPerTupleExprContext(table->estate), &slot->tts_isnull[i]);
-    set_columns(table, 0, row);
+    set_columns(table, slot, 0, row);
     ExecStoreVirtualTuple(slot);
+}
+
+static TupleTableSlot *
+waiting_slot(MbrTable *table)
+{
+    MemoryContext saved;
+
+    if (table->waiting[table->nwaiting] == NULL) {
+        saved = MemoryContextSwitchTo(table->estate->es_query_cxt);
+        table->waiting[table->nwaiting] = table_slot_create(table->relation, &table->estate->es_tupleTable);
+        MemoryContextSwitchTo(saved);
+    }
+    return table->waiting[table->nwaiting];
+}
+
+/* What ExecSimpleRelationInsert does with the row before it stores it. */
+static void
+check_row(MbrTable *table, TupleTableSlot *slot)
+{
+    const TupleConstr *constraints = RelationGetDescr(table->relation)->constr;
+
+    if (constraints == NULL)
+        return;
+    if (constraints->has_generated_stored)
+        ExecComputeStoredGenerated(table->result, table->estate, slot, CMD_INSERT);
+    ExecConstraints(table->result, slot, table->estate);
+}
+
+/* And what it does from there on, for many rows. */
+static void
+write_waiting(MbrTable *table)
+{
+    EState *estate = table->estate;
+    MemoryContext saved = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate));
+
+    table_multi_insert(table->relation, table->waiting, table->nwaiting, GetCurrentCommandId(true), 0, NULL);
+    MemoryContextSwitchTo(saved);
+    for (int i = 0; i < table->nwaiting; i++) {
+        TupleTableSlot *slot = table->waiting[i];
+        List *recheck = mbr_insert_index_tuples(table->result, slot, estate, NULL, NIL);
+
+        ExecARInsertTriggers(estate, table->result, slot, recheck, NULL);
+        list_free(recheck);
+        ExecClearTuple(slot);
+    }
+    table->nwaiting = 0;
+    ResetPerTupleExprContext(estate);
+}
+
+/* Lets a row wait to be written with others, where that is asked for and possible. */
+static bool
+collect(MbrTable *table, const MbrArgs *row)
+{
+    TupleTableSlot *slot;
+
+    if (!table->session->tables->collecting || !table->may_wait)
+        return false;
+    slot = waiting_slot(table);
+    fill_slot(table, slot, row);
+    check_row(table, slot);
+    if (++table->nwaiting == MAX_WAITING)
+        write_waiting(table);
+    return true;
+}
+
+void
+mbr_table_insert(MbrTable *table, const MbrArgs *row)
+{
     table->estate->es_snapshot = snapshot_of(table->session);
-    ExecSimpleRelationInsert(table->result, table->estate, slot);
+    if (collect(table, row))
+        return;
+    fill_slot(table, table->fresh, row);
+    ExecSimpleRelationInsert(table->result, table->estate, table->fresh);
     ResetPerTupleExprContext(table->estate);
+}
+
+/* Above READ COMMITTED the row that has the key must be of the transaction's snapshot, or its own. */
+static void
+check_visible(MbrTable *table, ItemPointer tid)
+{
+    TupleTableSlot *slot = table->current;
+    TransactionId inserter;
+    bool isnull;
+
+    if (!IsolationUsesXactSnapshot())
+        return;
+    if (!table_tuple_fetch_row_version(table->relation, tid, SnapshotAny, slot))
+        elog(ERROR, "a row of \"%s\" is gone", RelationGetRelationName(table->relation));
+    inserter = DatumGetTransactionId(slot_getsysattr(slot, MinTransactionIdAttributeNumber, &isnull));
+    if (!TransactionIdIsCurrentTransactionId(inserter) &&
+        !table_tuple_satisfies_snapshot(table->relation, slot, snapshot_of(table->session)))
+        raise_concurrent_update();
+}
+
+/*
+ * Two that take one key at the same time both insert; the one whose index entry comes second takes its row
+ * back and, like one that comes later, waits for the other's end.
+ */
+static bool
+insert_unless_taken(MbrTable *table, TupleTableSlot *slot)
+{
+    List *arbiters = list_make1_oid(maps[table->id].index);
+    TransactionId xid = GetCurrentTransactionId();
+    EState *estate = table->estate;
+    ItemPointerData taken;
+    bool conflict;
+    List *recheck;
+
+    do {
+        uint32 token;
+
+        CHECK_FOR_INTERRUPTS();
+        if (!mbr_check_index_constraints(table->result, slot, estate, &taken, arbiters)) {
+            check_visible(table, &taken);
+            return false;
+        }
+        conflict = false;
+        token = SpeculativeInsertionLockAcquire(xid);
+        table_tuple_insert_speculative(table->relation, slot, GetCurrentCommandId(true), 0, NULL, token);
+        recheck = mbr_insert_index_tuples(table->result, slot, estate, &conflict, arbiters);
+        table_tuple_complete_speculative(table->relation, slot, token, !conflict);
+        SpeculativeInsertionLockRelease(xid);
+    } while (conflict);
+    ExecARInsertTriggers(estate, table->result, slot, recheck, NULL);
+    return true;
+}
+
+bool
+mbr_table_claim(MbrTable *table, const MbrArgs *row)
+{
+    TriggerDesc *triggers = table->relation->trigdesc;
+    TupleTableSlot *slot = table->fresh;
+    bool claimed = true;
+
+    table->estate->es_snapshot = snapshot_of(table->session);
+    if (collect(table, row))
+        return true;
+    fill_slot(table, slot, row);
+    if (triggers != NULL && triggers->trig_insert_before_row)
+        claimed = ExecBRInsertTriggers(table->estate, table->result, slot);
+    if (claimed) {
+        check_row(table, slot);
+        claimed = insert_unless_taken(table, slot);
+    }
+    ResetPerTupleExprContext(table->estate);
+    return claimed;
+}
+
+void
+mbr_tables_collect(MbrSession *session)
+{
+    if (session->tables == NULL)
+        session->tables = palloc0(sizeof(MbrTables));
+    session->tables->collecting = true;
+}
+
+void
+mbr_tables_flush(MbrSession *session)
+{
+    for (int i = 0; i < MBR_TABLE_COUNT; i++) {
+        MbrTable *table = session->tables->open[i];
+
+        if (table != NULL && table->nwaiting > 0)
+            write_waiting(table);
+    }
+    session->tables->collecting = false;
 }
 
 void
@@ -609,7 +846,7 @@ mbr_table_update(MbrTable *table, int from, const MbrArgs *values)
     slot_getallattrs(table->current);
     memcpy(slot->tts_values, table->current->tts_values, natts * sizeof(Datum));
     memcpy(slot->tts_isnull, table->current->tts_isnull, natts * sizeof(bool));
-    set_columns(table, from, values);
+    set_columns(table, slot, from, values);
     ExecStoreVirtualTuple(slot);
     table->estate->es_snapshot = snapshot_of(table->session);
     EvalPlanQualSetSlot(&table->epq, slot);

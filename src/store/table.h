@@ -20,6 +20,7 @@ typedef enum MbrTableId {
     MBR_TABLE_PROGRAM,
     MBR_TABLE_MEMBER,
     MBR_TABLE_ACCOUNT,
+    MBR_TABLE_RECEIPT,
     MBR_TABLE_JOURNAL,
     MBR_TABLE_LEDGER_ENTRY,
     MBR_TABLE_LOT,
@@ -95,6 +96,10 @@ extern void mbr_tables_close(MbrSession *session);
 /* Finds a row by its primary key in a fresh snapshot (the caller's in a read-only session); it becomes
  * current. */
 extern bool mbr_table_find(MbrTable *table, const Datum *key);
+/* Where the current row is, for mbr_table_find_at(); never 0 or negative. */
+extern int64 mbr_table_place(const MbrTable *table);
+/* Finds a row by its key, first looking where it was before (0 = nowhere). */
+extern bool mbr_table_find_at(MbrTable *table, int64 place, const Datum *key);
 /* The same, and locks it FOR NO KEY UPDATE; the current row is then its newest version. */
 extern bool mbr_table_lock(MbrTable *table, const Datum *key);
 /* Rows whose key begins with nkeys values, in key order; above, if not null, bounds the next key column
@@ -108,6 +113,17 @@ extern int64 mbr_table_get_int8(MbrTable *table, int column, int64 if_null);
 
 /* Inserts a row of all known columns; other columns get their defaults. */
 extern void mbr_table_insert(MbrTable *table, const MbrArgs *row);
+/*
+ * The same, ON CONFLICT with the primary key DO NOTHING; false = nothing was done. Of rows that wait a
+ * conflict is an error when they are written. Only receipts are claimed.
+ */
+extern bool mbr_table_claim(MbrTable *table, const MbrArgs *row);
+/*
+ * Between these two, what is inserted may wait, to be written many rows at a time, as COPY does it. Values
+ * that are passed by reference must stay until then.
+ */
+extern void mbr_tables_collect(MbrSession *session);
+extern void mbr_tables_flush(MbrSession *session);
 /* Updates the current row: the known columns from one on. It was found or locked in this transaction. */
 extern void mbr_table_update(MbrTable *table, int from, const MbrArgs *values);
 extern void mbr_table_delete(MbrTable *table);

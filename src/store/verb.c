@@ -12,6 +12,7 @@ static const char *const verbs[] = {
     [MBR_VERB_ADJUSTMENT] = "adjustment",
     [MBR_VERB_EXPIRY] = "expiry",
     [MBR_VERB_DEBT_PAYMENT] = "debt_payment",
+    [MBR_VERB_EXTENSION] = "extension",
     [MBR_VERB_TIER_CHANGE] = "tier_change",
     [MBR_VERB_STATUS_CHANGE] = "status_change",
     [MBR_VERB_IDENTITY_CHANGE] = "identity_change",

@@ -128,6 +128,7 @@ BEGIN
     points := CASE was.award_rounding WHEN 'floor' THEN floor(p_amount * was.base_rate * judged.multiplier)
                                       WHEN 'ceiling' THEN ceil(p_amount * was.base_rate * judged.multiplier)
                                       ELSE round(p_amount * was.base_rate * judged.multiplier) END;
+    -- here the rules
     IF points > 1000000000000000 OR points = 0 THEN
         RAISE EXCEPTION 'the bench has purchases of 1 point to 10^15';
     ELSIF was.status = 'frozen' OR was.posted_day - was.day > was.claim_days THEN

@@ -31,6 +31,7 @@ TABLES = {
     'member': ('*', 'member_id'),
     'member_balance': ('*', 'wallet'),
     'member_lots': ('*', 'lot_no'),
+    'expiring_soon': ('*', 'expires_on'),
     'member_tier_progress': ('*', 'member_id'),
     'member_statement': ('*', 'journal_no, entry_no'),
 }

@@ -36,6 +36,12 @@ class Days:
         least = self.start_of(self.day_of(active_at) + min_life_days * ONE_DAY)
         return max(self.start_of(last + ONE_DAY), least, active_at)
 
+    def last_day_before(self, instant):
+        """The last day with a moment before that one, a day that begins then not counted."""
+        day = self.day_of(instant)
+        ended = day - ONE_DAY if instant == self.start_of(day) else day
+        return min(ended, self.day_of(instant - timedelta(microseconds=1)))
+
     def valid_through(self, day, months):
         """First instant after the day that lies so many months later; None = no end."""
         return None if months is None else self.start_of(add_months(day, months) + ONE_DAY)

@@ -88,6 +88,7 @@ class Configuration:
     award_rounding: str = 'floor'
     expiry: str = '24 months'
     min_life_days: int = 0
+    extend_on_activity: bool = False
     pending_days: int = 0
     claim_days: int = 30
     max_future: timedelta = timedelta(minutes=10)
@@ -416,6 +417,23 @@ class Programme:
         """When points of that day die, by their own policy or the programme's: alive until a moment at least."""
         return self.days.points_end(policy or self.config.expiry, self.config.min_life_days, day, alive_at)
 
+    def _extend(self, member, purchase):
+        """A purchase lets older points live as long as points by the policy that are active at once."""
+        if not self.config.extend_on_activity or self.config.expiry == 'never' or '-' in self.config.expiry:
+            return
+        now = purchase['posted_at']
+        end = self._points_end(purchase['day'], max(now, purchase['occurred_at']))
+        moved = [lot for lot in member.lots if lot.expires_at is not None and now < lot.expires_at < end
+                 and lot.journal_no != purchase['journal_no']]
+        if not moved:
+            return
+        event = self._post(member, 'extension', now, now, refers_to=purchase['journal_no'])
+        for lot in sorted(moved, key=lambda lot: lot.lot_no):
+            points = lot.remaining
+            self._take(member, event, lot, points)
+            opening = self._move(member, event, None, points, (lot.active_at, end, lot.origin))
+            member.lots.append(self._new_lot(opening, event, points))
+
     # grants and adjustments
 
     def grant(self, member_id, points, reason, ref, at, expires_at=None):
@@ -510,6 +528,8 @@ class Programme:
             self._upgrade(member, event, event['day'])
         event.update(tier_after=member.tier_id, tier_changed=member.history[-1][4] == event['journal_no'])
         self._settle(member, posted_at)
+        if event['status'] in ('posted', 'pending'):
+            self._extend(member, event)
         if keep:
             self.members[member_id] = member
             self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
@@ -746,6 +766,15 @@ class Programme:
                          'available': 0 if pending else lot.remaining, 'state': 'pending' if pending else 'active',
                          'active_at': lot.active_at, 'expires_at': lot.expires_at})
         return rows
+
+    def expiring_rows(self, member_id, now):
+        """What dies when within 90 days, by the last day on which it is valid."""
+        soon = Counter()
+        for lot in self.settled(member_id, now).lots:
+            if lot.expires_at is not None:
+                soon[self.days.last_day_before(lot.expires_at)] += lot.remaining
+        limit = self.days.day_of(now) + timedelta(days=90)
+        return [{'expires_on': day, 'points': points} for day, points in sorted(soon.items()) if day <= limit]
 
     def progress_row(self, member_id, now):
         member = self.members[member_id]

@@ -162,6 +162,7 @@ class Plan:
             ('expiry', self.policy()),
             ('expiry', self.policy()),
             ('min_life_days', self.pick((0, 0, 0, 1, 10, 45))),
+            ('extend_on_activity', self.pick((True, False))),
             ('pending_days', self.pick((0, 0, 1, 7, 40))),
             ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
             ('allow_debt', self.pick((True, True, False))),

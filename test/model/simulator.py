@@ -379,6 +379,7 @@ class Simulation:
                 'status', 'tier_id', 'tier_since', 'tier_expires_at', 'tier_locked_until', 'enrolled_at')})],
             'member_balance': [dict(points, **model.balance_row(member_id, now))],
             'member_lots': [dict(points, **row) for row in model.lot_rows(member_id, now)],
+            'expiring_soon': [dict(own, **row) for row in model.expiring_rows(member_id, now)],
             'member_tier_progress': [dict(own, **model.progress_row(member_id, now))],
         }
         rows = shown(rows)

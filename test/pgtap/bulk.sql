@@ -1,5 +1,5 @@
 -- The bulk road: accrue_batch against as many single calls, and what import_* brings from another system.
-\set tests 92
+\set tests 94
 \ir setup.psql
 SELECT open_mall() \gset
 INSERT INTO merchant (merchant_id, name, party_id, pending_days) VALUES (4, 'Jeweller', 2, 5);
@@ -194,6 +194,16 @@ SELECT is(array_agg(ROW(status, points, duplicate)::text), '{"(posted,120,t)"}',
   FROM accrue_points(m('now'), 1, 100, 'n2');
 SELECT is(array_agg(ROW(points, duplicate)::text), '{"(12,t)"}', 'and for the next batch')
   FROM accrue_batch(ARRAY[ROW(m('now'), 1, 10.00, 'n4', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]);
+
+-- a day's basis has 18 digits: of 101 purchases of 16 digits the last does not fit, 100 x 99,999,999,999,999.99 do
+SELECT enrol('rich') \gset
+SAVEPOINT rich;
+UPDATE program SET base_rate = 0;
+SELECT is(array_agg(row_no || ' ' || sqlstate) FILTER (WHERE sqlstate IS NOT NULL), '{"101 22003"}', 'a day of more than 18 digits in one batch')
+  FROM accrue_batch((SELECT array_agg(ROW(m('rich'), 1, 99999999999999.99, 'rich ' || i, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::purchase ORDER BY i)
+                       FROM generate_series(1, 101) i));
+SELECT is(sum(basis), 9999999999999999.00, 'what fits is posted') FROM activity_day WHERE member_id = m('rich');
+ROLLBACK TO rich;
 
 -- a row that fails leaves nothing of what was settled for it
 SELECT enrol('undo 1'), enrol('undo 2') \gset

@@ -1,6 +1,6 @@
 -- What a DBA may do to the tables that the engine writes without SQL: every change behaves as with SQL, or is refused by
 -- name. Each change is tried with the same postings and undone.
-\set tests 221
+\set tests 372
 \ir setup.psql
 SELECT open_mall() \gset
 UPDATE program SET expiry = '12 months';
@@ -8,7 +8,7 @@ SELECT enrol('ann'), enrol('bob') \gset
 -- the mall pays and is paid
 SELECT accrue_points(m('bob'), 2, 100, 'before', at => '2024-01-02 12:00+08') \gset
 
--- One of everything that is written: rows inserted into all six tables, account, lot and activity_day updated, lots deleted.
+-- One of everything that is written: rows inserted into all seven tables, account, lot and activity_day updated, lots deleted.
 CREATE FUNCTION public.postings() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM membership.accrue_points(m('ann'), 2, 100, 'o1', at => '2024-03-01 12:00+08');
@@ -17,11 +17,12 @@ BEGIN
     PERFORM membership.accrue_points(m('ann'), 2, 7, 'o3', at => '2025-04-01 12:00+08');
 END
 $$;
--- Of those postings: journal 2 to 6 (o1, o2, a1, expiry, o3); entries +100, +20, -30, -70, -20, +7; lots 1, 2 and 6, of which the last
+-- Of those postings: receipts o1, o2, o3; journal 2 to 6 (o1, o2, a1, expiry, o3); entries +100, +20, -30, -70, -20, +7; lots 1, 2 and 6, of which the last
 -- stays; splits sale, commission and points_issued of three purchases.
 CREATE TEMPORARY TABLE written (name text, keys text, inserted integer, updated integer, deleted integer, column_set text);
 INSERT INTO written VALUES
     ('account',        'member_id, wallet_id',             0, 4, 0, 'balance'),
+    ('receipt',        'merchant_id, order_ref',           3, 0, 0, NULL),
     ('journal',        'member_id, journal_no',            5, 0, 0, NULL),
     ('ledger_entry',   'member_id, wallet_id, entry_no',   6, 0, 0, NULL),
     ('lot',            'member_id, wallet_id, lot_no',     3, 1, 2, 'remaining'),
@@ -146,6 +147,7 @@ SELECT is(with_change(format('CREATE FUNCTION public.dba() RETURNS trigger LANGU
   FROM (VALUES
     ('INSERT', 'journal', 'activity_is_sum_of_journal journal_numbers_are_gapless journal_points_are_sum_of_entries last_posted_at_is_that_of_the_journal '
                           'receipt_and_purchase_belong_together source_key_has_its_journal_row split_has_its_purchase'),
+    ('INSERT', 'receipt', '40001 the receipt was claimed and released by another transaction'),
     ('INSERT', 'ledger_entry', 'balance_is_sum_of_entries entry_numbers_are_gapless journal_points_are_sum_of_entries lot_equals_opening_entry lot_remaining_is_sum_of_entries'),
     ('INSERT', 'lot', 'MB101 member ' || m('ann') || ' has not enough points'),
     ('INSERT', 'activity_day', 'activity_is_sum_of_journal'),
@@ -191,11 +193,11 @@ SELECT is(with_change('ALTER TABLE journal DROP COLUMN reason CASCADE'), '42703 
 SELECT is(with_change(format('CREATE INDEX dba ON %I ((member_id %% 7), member_id DESC) WHERE member_id > 0', name),
                       format('SELECT n || '' found'' FROM (SELECT count(*) FROM %I WHERE member_id %% 7 = m(''ann'') %% 7 AND member_id > 0) x (n)', name),
                       'DO $$BEGIN PERFORM postings(); SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; END$$'),
-          (SELECT x.n || ' found' FROM (VALUES ('account', 1), ('journal', 6), ('ledger_entry', 6), ('lot', 1), ('activity_day', 2), ('merchant_split', 9)) x (t, n) WHERE t = name),
+          (SELECT x.n || ' found' FROM (VALUES ('account', 1), ('receipt', 3), ('journal', 6), ('ledger_entry', 6), ('lot', 1), ('activity_day', 2), ('merchant_split', 9)) x (t, n) WHERE t = name),
           name || ': an expression index with a WHERE') FROM written;
 SELECT is(with_change(format('CREATE UNIQUE INDEX dba ON %I ((''x''::text), %s)', name, keys)), 'sound', name || ': a unique index that holds') FROM written;
 SELECT is(with_change(change), format('23505 duplicate key value violates unique constraint "dba"'), change)
-  FROM (VALUES ('CREATE UNIQUE INDEX dba ON journal (member_id, verb)'), ('CREATE UNIQUE INDEX dba ON ledger_entry (member_id, sign(points))'),
+  FROM (VALUES ('CREATE UNIQUE INDEX dba ON receipt (member_id)'), ('CREATE UNIQUE INDEX dba ON journal (member_id, verb)'), ('CREATE UNIQUE INDEX dba ON ledger_entry (member_id, sign(points))'),
                ('CREATE UNIQUE INDEX dba ON lot (member_id, origin)'), ('CREATE UNIQUE INDEX dba ON activity_day (member_id)'),
                ('CREATE UNIQUE INDEX dba ON merchant_split (member_id, kind) WHERE kind = ''sale'''),
                ('ALTER TABLE journal ADD CONSTRAINT dba UNIQUE (merchant_id, channel)')) v (change);
@@ -217,6 +219,101 @@ SELECT is(with_change('ALTER TABLE ledger_entry ENABLE ROW LEVEL SECURITY; CREAT
                       'SELECT count(DISTINCT member_id) || '' members'' FROM ledger_entry', 'DO $$BEGIN SET LOCAL ROLE t_till; PERFORM accrue_points(1, 2, 5, ''by till''); RESET ROLE; END$$'),
           '2 members', 'hides nothing from a caller''s posting');
 
+-- ------------------------------------------------------------------ batches
+
+-- Rows of a batch are written many at a time, unless a change of the table asks for each by itself.
+SELECT enrol('cat') \gset
+SELECT accrue_points(m('cat'), 2, 5, 'early', at => '2025-04-01 11:00+08') \gset
+CREATE FUNCTION public.row_of(name text, amount numeric, order_ref text) RETURNS membership.purchase LANGUAGE sql STABLE AS
+$$ SELECT ROW(m(name), 2, amount, order_ref, NULL, NULL, NULL, NULL, NULL, NULL, '2025-04-01 12:00+08')::membership.purchase $$;
+-- Four purchases of three members: the results, or the SQLSTATE, in the order of rows.
+CREATE FUNCTION public.batch() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(coalesce(sqlstate, points::text), ' ' ORDER BY row_no)
+      FROM membership.accrue_batch(ARRAY[row_of('ann', 100, 'b1'), row_of('bob', 40, 'b2'), row_of('ann', 20, 'b3'), row_of('cat', 7, 'b4')])
+$$;
+-- Bob's 100 points of January 2024 have died: their lot leaves, by a journal row and an entry more. Cat had a purchase on that day.
+CREATE TEMPORARY TABLE batch_written (name text, inserted integer, updated integer, deleted integer);
+INSERT INTO batch_written VALUES ('account', 0, 3, 0), ('receipt', 4, 0, 0), ('journal', 5, 0, 0), ('ledger_entry', 5, 0, 0), ('lot', 4, 0, 1),
+    ('activity_day', 2, 1, 0), ('merchant_split', 12, 0, 0);
+CREATE TEMPORARY TABLE outcome (results text);
+GRANT INSERT, SELECT ON outcome TO PUBLIC;
+-- As with_change, for the batch: its results, what a query finds afterwards, and what verify() finds.
+CREATE FUNCTION public.batch_with(change text, look text DEFAULT 'SELECT NULL') RETURNS text LANGUAGE sql AS
+$$ SELECT with_change(change, format('SELECT concat_ws('': '', (SELECT results FROM outcome), (%s), (SELECT string_agg(DISTINCT invariant, '' '') FROM membership.verify()))', look),
+                      'INSERT INTO outcome SELECT batch()') $$;
+
+SELECT is(batch_with('SELECT 1'), '100 40 20 7', 'a batch without any change');
+SELECT is(batch_with(format('ALTER TABLE %I ADD CONSTRAINT dba CHECK (member_id > 0)', name)), '100 40 20 7', name || ': a batch and a CHECK that holds') FROM batch_written;
+-- each row that fails fails alone: those of one member here
+SELECT is(batch_with(format('ALTER TABLE %I ADD CONSTRAINT dba CHECK (member_id <> %s) NOT VALID', name, m('ann'))), '23514 40 23514 7', name || ': a batch and a CHECK that fails')
+  FROM batch_written;
+SELECT is(batch_with(format('CREATE TABLE public.dba (key bigint PRIMARY KEY); INSERT INTO dba VALUES (m(''ann'')), (m(''bob'')), (m(''cat'')); GRANT SELECT ON dba TO membership_owner;
+                             ALTER TABLE %I ADD CONSTRAINT dba FOREIGN KEY (member_id) REFERENCES dba', name)), '100 40 20 7', name || ': a batch and a foreign key that holds')
+  FROM batch_written;
+SELECT is(batch_with(format('CREATE TABLE public.dba (key bigint PRIMARY KEY); INSERT INTO dba VALUES (m(''bob'')), (m(''cat'')); GRANT SELECT ON dba TO membership_owner;
+                             ALTER TABLE %I ADD CONSTRAINT dba FOREIGN KEY (member_id) REFERENCES dba NOT VALID', name)), '23503 40 23503 7', name || ': a batch and a foreign key that fails')
+  FROM batch_written;
+SELECT is(batch_with(format('CREATE TRIGGER dba %s INSERT OR UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION audit_row()', moment, name),
+                     'SELECT format(''%s %s %s %s'', count(*) FILTER (WHERE operation = ''INSERT''), count(*) FILTER (WHERE operation = ''UPDATE''),
+                             count(*) FILTER (WHERE operation = ''DELETE''), string_agg(DISTINCT who, '' '')) FROM audit'),
+          format('100 40 20 7: %s %s %s membership_owner', inserted, updated, deleted), format('%s: a trigger %s each row of a batch', name, lower(moment)))
+  FROM batch_written, (VALUES ('BEFORE'), ('AFTER')) v (moment);
+-- lots before: bob's dead one and cat's. A trigger before each row sees those written before it (ann's first sees 2, her second 3, bob's
+-- 4 - 1, cat's 4); a trigger after each row sees them all, 2 - 1 + 4
+SELECT is(batch_with(format('CREATE TRIGGER dba %s INSERT ON lot FOR EACH ROW EXECUTE FUNCTION audit_row()', moment), 'SELECT string_agg(seen::text, '' '' ORDER BY number) FROM audit'),
+          '100 40 20 7: ' || seen, format('a trigger %s each row sees the rows of a batch', lower(moment)))
+  FROM (VALUES ('BEFORE', '2 3 3 4'), ('AFTER', '5 5 5 5')) v (moment, seen);
+SELECT is(batch_with('CREATE TRIGGER dba AFTER INSERT ON lot FOR EACH ROW WHEN (NEW.granted >= 40) EXECUTE FUNCTION audit_row()',
+                     'SELECT string_agg(new ->> ''granted'', '' '' ORDER BY number) FROM audit'), '100 40 20 7: 100 40', 'a trigger after rows that its WHEN names');
+SELECT is(batch_with('CREATE FUNCTION public.dba() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN NEW.channel := NEW.channel || NEW.points; RETURN NEW; END'';
+                      CREATE TRIGGER dba BEFORE INSERT ON journal FOR EACH ROW EXECUTE FUNCTION dba()',
+                     'SELECT string_agg(channel, '' '' ORDER BY order_ref) FROM journal WHERE order_ref LIKE ''b_'''), '100 40 20 7: pos100 pos40 pos20 pos7', 'a trigger changes rows of a batch');
+-- 4 entries with a new lot, of which bob's is swallowed
+SELECT is(batch_with('CREATE FUNCTION public.dba() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN IF NEW.granted <> 40 THEN RETURN NEW; END IF; RETURN NULL; END'';
+                      CREATE TRIGGER dba BEFORE INSERT ON lot FOR EACH ROW EXECUTE FUNCTION dba()',
+                     'SELECT string_agg(granted::text, '' '' ORDER BY granted) FROM lot WHERE expires_at > ''2026-01-01'''),
+          '100 40 20 7: 5 7 20 100: lot_remaining_is_sum_of_entries', 'or swallows one');
+SELECT is(batch_with('CREATE FUNCTION public.dba() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NULL; END'';
+                      CREATE TRIGGER dba BEFORE INSERT ON receipt FOR EACH ROW WHEN (NEW.order_ref = ''b2'') EXECUTE FUNCTION dba()'),
+          '40001 the receipt was claimed and released by another transaction', 'but no receipt');
+SELECT is(batch_with(format('CREATE FUNCTION public.dba() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN IF NEW.member_id = %s THEN RAISE EXCEPTION ''''no''''; END IF; RETURN NEW; END'';
+                             CREATE TRIGGER dba %s INSERT OR UPDATE ON %I FOR EACH ROW EXECUTE FUNCTION dba()', m('bob'), moment, name)),
+          '100 P0001 20 7', format('%s: a trigger %s each row refuses one of a batch', name, lower(moment)))
+  FROM batch_written, (VALUES ('BEFORE'), ('AFTER')) v (moment);
+-- the account is changed under the batch's feet, after it was read: the change is noticed, never overwritten
+SELECT is(left(batch_with('CREATE FUNCTION public.dba() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+                          ''BEGIN UPDATE membership.account SET last_posted_at = last_posted_at WHERE member_id = NEW.member_id; RETURN NEW; END'';
+                      CREATE TRIGGER dba BEFORE INSERT ON journal FOR EACH ROW WHEN (NEW.order_ref = ''b2'') EXECUTE FUNCTION dba()'), 5),
+          '55000', 'a trigger that writes what the batch is about to write');
+
+SELECT is(batch_with(format('ALTER TABLE %I ADD COLUMN dba text GENERATED ALWAYS AS (''of '' || member_id::text) STORED', name),
+                     format('SELECT bool_and(dba IS NOT DISTINCT FROM ''of '' || member_id)::text FROM %I', name)), '100 40 20 7: true', name || ': a generated column in a batch') FROM batch_written;
+SELECT is(batch_with(format('ALTER TABLE %I ADD COLUMN dba integer DEFAULT 7', name), format('SELECT string_agg(DISTINCT dba::text, '' '') FROM %I', name)),
+          '100 40 20 7: 7', name || ': a default in a batch') FROM batch_written;
+SELECT is(batch_with(format('CREATE SEQUENCE public.dba START 100; GRANT USAGE ON dba TO membership_owner; ALTER TABLE %I ADD COLUMN dba text; ALTER TABLE %1$I ALTER dba SET DEFAULT ''n'' || nextval(''public.dba'')', name),
+                     format('SELECT count(DISTINCT dba) || '' '' || coalesce(min(dba), '''') FROM %I', name)),
+          format('100 40 20 7: %s %s', inserted, CASE WHEN inserted > 0 THEN 'n100' ELSE '' END), name || ': a default that differs by row of a batch') FROM batch_written;
+-- a volatile default sees the rows before its own: 2 lots, 3, 4 - 1, 4
+SELECT is(batch_with('CREATE FUNCTION public.dba() RETURNS bigint LANGUAGE plpgsql VOLATILE AS ''BEGIN RETURN (SELECT count(*) FROM membership.lot); END'';
+                      ALTER TABLE lot ADD COLUMN dba bigint; ALTER TABLE lot ALTER dba SET DEFAULT public.dba()',
+                     'SELECT string_agg(dba::text, '' '' ORDER BY member_id, lot_no) FROM lot WHERE dba IS NOT NULL'), '100 40 20 7: 2 3 3 4', 'a default that reads the table');
+SELECT is(batch_with(format('ALTER TABLE %I ADD COLUMN dba integer DEFAULT 1 NOT NULL; ALTER TABLE %1$I ALTER dba DROP DEFAULT', name)),
+          CASE WHEN inserted = 0 THEN '100 40 20 7' WHEN name = 'activity_day' THEN '23502 23502 23502 7' ELSE '23502 23502 23502 23502' END,
+          name || ': NOT NULL without default in a batch') FROM batch_written;
+SELECT is(batch_with(format('ALTER TABLE %I ADD COLUMN dba integer DEFAULT 7; SELECT membership.accrue_points(m(''cat''), 2, 1, ''between'', at => ''2025-04-01 11:30+08''); ALTER TABLE %1$I DROP COLUMN dba', name)),
+          '100 40 20 7', name || ': a column that came and went before a batch') FROM batch_written;
+
+SELECT is(batch_with(format('CREATE INDEX dba ON %I ((member_id %% 7), member_id DESC) WHERE member_id > 0', name),
+                     format('SELECT count(*) FROM %I WHERE member_id %% 7 = m(''ann'') %% 7 AND member_id > 0', name)),
+          format('100 40 20 7: %s', CASE name WHEN 'account' THEN 1 WHEN 'journal' THEN 3 WHEN 'activity_day' THEN 1 WHEN 'merchant_split' THEN 6 ELSE 2 END),
+          name || ': an expression index and a batch') FROM batch_written;
+SELECT is(batch_with(format('CREATE UNIQUE INDEX dba ON %I ((''x''::text), %s)', name, keys)), '100 40 20 7', name || ': a unique index that holds in a batch') FROM written;
+-- the second row of a member is the one too many, bob and cat having one from before where the index looks that far back
+SELECT is(batch_with('CREATE UNIQUE INDEX dba ON ' || index), results, 'a batch and a unique index on ' || index)
+  FROM (VALUES ('receipt (member_id) WHERE order_ref LIKE ''b_''', '100 40 23505 7'), ('journal (member_id, channel) WHERE order_ref LIKE ''b_''', '100 40 23505 7'),
+               ('ledger_entry (member_id, sign(points))', '100 23505 23505 23505'), ('lot (member_id, origin) WHERE expires_at > ''2026-04-01''', '100 40 23505 23505'),
+               ('activity_day (member_id)', '100 23505 20 7'), ('merchant_split (member_id, kind) WHERE kind = ''sale'' AND amount <> 100', '100 40 20 23505')) v (index, results);
+
 -- ------------------------------------------------------------------ what is refused
 
 SELECT is(with_change(format(change, name)), format('0A000 table "%s" cannot be used: it has %s', name, what), format('%s: %s', name, what || coalesce(', ' || event, '')))
@@ -234,7 +331,8 @@ SELECT is(with_change(format('CREATE TRIGGER dba AFTER %s ON %I EXECUTE FUNCTION
 CREATE FUNCTION public.partition(name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('ALTER TABLE %I RENAME TO unpartitioned', name);
-    EXECUTE format('CREATE TABLE %I (LIKE unpartitioned INCLUDING DEFAULTS, PRIMARY KEY (%s)) PARTITION BY HASH (member_id)', name, (SELECT keys FROM written w WHERE w.name = partition.name));
+    EXECUTE format('CREATE TABLE %I (LIKE unpartitioned INCLUDING DEFAULTS, PRIMARY KEY (%s)) PARTITION BY HASH (%s)', name, (SELECT keys FROM written w WHERE w.name = partition.name),
+                   (SELECT split_part(keys, ',', 1) FROM written w WHERE w.name = partition.name));
     EXECUTE format('CREATE TABLE partition_0 PARTITION OF %I FOR VALUES WITH (MODULUS 1, REMAINDER 0)', name);
     EXECUTE format('ALTER TABLE %I OWNER TO membership_owner; ALTER TABLE partition_0 OWNER TO membership_owner; INSERT INTO %1$I SELECT * FROM unpartitioned', name);
 END

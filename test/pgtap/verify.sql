@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 90
+\set tests 95
 \ir setup.psql
 SELECT open_mall() \gset
 
@@ -23,6 +23,12 @@ SELECT adjust_points(m('dina'), -50, 'x', 'a1', at => '2024-01-02 12:00+08') \gs
 SELECT accrue_points(m('dina'), 1, 70, 'd1', at => '2024-03-01 12:00+08') \gset
 UPDATE program SET pending_days = 0;
 SELECT grant_points(m('dina'), 1, 'x', 'g1', at => '2024-03-05 12:00+08') \gset
+-- ella: 40 points dead on 1 June (1 on 1: +40), which a purchase of 1 March lets live (2 on 1: -40, 3 on 3: +40)
+SELECT enrol('ella') \gset
+UPDATE program SET extend_on_activity = true;
+SELECT grant_points(m('ella'), 40, 'x', 'g1', expires_at => '2024-06-01 00:00+08', at => '2024-02-01 12:00+08') \gset
+SELECT accrue_points(m('ella'), 1, 0, 'e1', at => '2024-03-01 12:00+08') \gset
+UPDATE program SET extend_on_activity = false;
 -- ursula: an upgrade, so two rows of tier history; rita: a review, approved; bea: nothing but enrolment
 SELECT enrol('ursula') \gset
 SELECT accrue_points(m('ursula'), 1, 5000, 'u1', at => '2024-03-01 12:00+08') \gset
@@ -75,6 +81,13 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.ledger_entry SET expires_at = '2024-03-04 00:00+08' WHERE member_id = public.m('dina') AND entry_no = 2;
        UPDATE membership.lot SET expires_at = '2024-03-04 00:00+08' WHERE member_id = public.m('dina') AND lot_no = 2;
        UPDATE membership.account SET next_expiry = '2024-03-04 00:00+08' WHERE member_id = public.m('dina')$$, 'nothing_expired_was_spent'),
+    -- another activity, another origin, an end that is none later, points that come from nowhere
+    ($$UPDATE membership.ledger_entry SET active_at = active_at + interval '1 hour' WHERE member_id = public.m('ella') AND entry_no = 3;
+       UPDATE membership.lot SET active_at = active_at + interval '1 hour' WHERE member_id = public.m('ella')$$, 'extension_moves_points_to_a_later_end'),
+    ($$UPDATE membership.ledger_entry SET origin = 'opening' WHERE member_id = public.m('ella') AND entry_no = 1$$, 'extension_moves_points_to_a_later_end'),
+    ($$UPDATE membership.ledger_entry SET expires_at = '2026-03-02 00:00+08' WHERE member_id = public.m('ella') AND entry_no = 1$$, 'extension_moves_points_to_a_later_end'),
+    ($$UPDATE membership.ledger_entry SET expires_at = NULL WHERE member_id = public.m('ella') AND entry_no = 1$$, 'extension_moves_points_to_a_later_end'),
+    ($$UPDATE membership.journal SET verb = 'extension' WHERE member_id = :vera AND journal_no = 3$$, 'extension_moves_points_to_a_later_end source_key_has_its_journal_row'),
     -- accounts against lots and entries
     ($$UPDATE membership.account SET balance = 6 WHERE member_id = :vera$$, 'balance_is_sum_of_entries'),
     ($$UPDATE membership.account SET debt = 1 WHERE member_id = :vera$$, 'debt_is_sum_of_entries_on_lot_0'),

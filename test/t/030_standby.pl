@@ -19,6 +19,11 @@ make_programme($primary, 'postgres');
 $primary->wait_for_catchup($standby);
 same(readings($standby, 'postgres'), readings($primary, 'postgres'), 'views, statement, balance_at, preview_accrual and verify() read the same');
 
+my $condition = "SELECT membership.try_condition('hour IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 20) AND 100 / day > 10', '{\"hour\": 20, \"day\": %d}')";
+is($standby->safe_psql('postgres', sprintf($condition, 5)), 't', 'a standby compiles and evaluates conditions');
+like(refused($standby, 'postgres', sprintf($condition, 0)), qr/22012: /, '... and contains what fails in them');
+is($primary->safe_psql('postgres', 'BEGIN READ ONLY; ' . sprintf($condition, 20)), 'f', '... as does a read-only transaction');
+
 my @writes = (
 	"membership.accrue_points(1, 1, 100, 'A9')",
 	"membership.grant_points(1, 5, 'gift', 'g')",

@@ -8,6 +8,8 @@ use Test::More;
 
 my @programs = (
 	[ 'argument fuzz, 10,000 calls', 'test/fuzz/run', '10000' ],
+	[ 'conditions against plain SQL, and 10,000 bad ones', 'test/rule/run', '10000' ],
+	[ 'engine fuzz, 30,000 series of postings', 'test/fuzz/engine', '-runs=30000', '-seed=1' ],
 	[ 'random operations against the model', 'test/model/run' ],
 	[ 'concurrent histories', 'test/model/histories' ],
 	[ 'real purchases', 'test/real/run' ]);
