@@ -17,6 +17,7 @@ class Checkout:
         self.orders = []           # not accrued yet: label, merchant_id, order_ref, amount, lines
         self.spent = []            # (label, ref) of redemptions and holds
         self.holds = []            # (label, ref)
+        self.todo = []             # what is to follow soon
 
     # --- burn rules
 
@@ -80,7 +81,7 @@ class Checkout:
     def _request(self, label):
         """For an order, new or begun; or for none, with or without a merchant."""
         plan = self.plan
-        request = {'label': label, 'channel': plan.pick(('pos', 'app', 'wechat')), 'purpose': plan.random.choices(
+        request = {'label': label, 'order_ref': None, 'channel': plan.pick(('pos', 'app', 'wechat')), 'purpose': plan.random.choices(
             PURPOSES, (6, 2, 2))[0]}
         draw = plan.random.random()
         if draw < 0.6:
@@ -122,9 +123,9 @@ class Checkout:
     def _authorize(self):
         plan = self.plan
         operation = {'do': 'authorize', 'ttl': plan.pick((
-            None, timedelta(minutes=15), timedelta(seconds=plan.random.randint(1, 300)), timedelta(microseconds=1),
+            None, None, timedelta(minutes=15), timedelta(seconds=plan.random.randint(1, 300)), timedelta(microseconds=1),
             timedelta(hours=plan.random.randint(1, 60)), timedelta(days=plan.random.randint(1, 60)),
-            timedelta(days=plan.random.randint(60, 400))))}
+            timedelta(days=plan.random.randint(10, 400)), timedelta(days=plan.random.randint(60, 400))))}
         return self._spend(operation)
 
     def _spend(self, operation):
@@ -139,8 +140,19 @@ class Checkout:
             self.holds.append((label, operation['ref']))
             if operation['ttl']:
                 plan.coming.append((operation['at'] + operation['ttl'], label))
+        self._expect(operation)
         plan.keyed.append(operation)
         return operation
+
+    def _expect(self, operation):
+        """What mostly follows: a hold is captured or voided, an order is rung up, or not."""
+        plan, label, ref = self.plan, operation['label'], operation['ref']
+        if operation['do'] == 'authorize' and plan.chance(0.6):
+            self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
+        elif plan.chance(0.15):
+            self.todo.append(lambda: self._reverse(label, ref))
+        if operation['order_ref'] and plan.chance(0.4):
+            self.todo.append(plan.accrue)
 
     def _spoiled(self, operation):
         """One thing wrong and no more, for a known member."""
@@ -161,24 +173,29 @@ class Checkout:
         keys = keys[-40:]
         return plan.pick([key for key in keys if key[0] == plan.focus] or keys[-15:] or [(plan.someone(), 'none')])
 
-    def _capture(self):
-        plan = self.plan
-        label, ref = self._one_of(self.holds if plan.chance(0.95) else self.spent)
-        operation = {'do': 'capture', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': plan.posting_time(), 'points': plan.pick(
+    def _capture(self, label=None, ref=None):
+        plan, pick = self.plan, None
+        if ref is None:
+            (label, ref), pick = self._one_of(self.holds if plan.chance(0.95) else self.spent), self._pick()
+        operation = {'do': 'capture', 'label': label, 'ref': ref, 'pick': pick, 'at': plan.posting_time(), 'points': plan.pick(
             (None, None, ('part', plan.random.randint(1, 100)), ('part', 50), plan.random.randint(1, 200)))}
         plan.keyed.append(operation)
         return operation
 
-    def _void(self):
-        label, ref = self._one_of(self.holds if self.plan.chance(0.9) else self.spent)
-        return {'do': 'void', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': self.plan.posting_time()}
+    def _void(self, label=None, ref=None):
+        pick = None
+        if ref is None:
+            (label, ref), pick = self._one_of(self.holds if self.plan.chance(0.9) else self.spent), self._pick()
+        return {'do': 'void', 'label': label, 'ref': ref, 'pick': pick, 'at': self.plan.posting_time()}
 
     def _pick(self):
         return self.plan.pick((None, self.plan.random.randrange(10)))
 
-    def _reverse(self):
-        label, ref = self._one_of(self.spent)
-        return {'do': 'reverse', 'label': label, 'ref': ref, 'reason': self.plan.pick(('returned', 'wrong')),
+    def _reverse(self, label=None, ref=None):
+        pick = None
+        if ref is None:
+            (label, ref), pick = self._one_of(self.spent), self._pick()
+        return {'do': 'reverse', 'label': label, 'ref': ref, 'pick': pick, 'reason': self.plan.pick(('returned', 'wrong')),
                 'at': self.plan.posting_time()}
 
     def _transfer(self):

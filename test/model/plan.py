@@ -211,9 +211,11 @@ class Plan:
     def _operation(self, progress):
         if self.labels < 4 or (self.labels < 40 and self.chance(0.06)):
             return self._enroll()
+        if self.checkout.todo and self.chance(0.4):
+            return self.checkout.todo.pop(0)()
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
-            self._accrue: 0.28, self._again: 0.07, self._grant: 0.08, self._adjust: 0.07, self._configuration: 0.06,
+            self.accrue: 0.28, self._again: 0.07, self._grant: 0.08, self._adjust: 0.07, self._configuration: 0.06,
             self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
             self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
@@ -303,7 +305,7 @@ class Plan:
             lines.append(line)
         return lines
 
-    def _accrue(self):
+    def accrue(self):
         units = self._units()
         operation = {
             'do': 'accrue', 'label': self.someone(), 'merchant_id': self.pick(MERCHANTS),
@@ -377,7 +379,7 @@ class Plan:
     def _again(self):
         """An earlier call again: as it was, for another member, or with other content."""
         if not self.keyed:
-            return self._accrue()
+            return self.accrue()
         first = self.pick(self.keyed[-60:])
         if self.chance(0.4):
             if first.get('amount') is not None and self.chance(0.5):

@@ -330,8 +330,8 @@ class Spending:
 
     # --- points as tenders of an order
 
-    def _pay_with_points(self, member, order, tenders, purchase, now):
-        """What was redeemed or held for the order pays, and holds that are named; else what is listed is redeemed now.
+    def _find_tenders(self, member, tenders, purchase):
+        """What was redeemed or held for the order, the holds that are named, and what else is listed.
 
         purchase: the order as a request for the purpose `payment`.
         """
@@ -343,7 +343,11 @@ class Spending:
         spent = [member.event(number) for *key, number in member.order_spends if tuple(key) == purchase.order]
         total = sum(hold.points for hold in before) - sum(event['points'] for event in spent)
         require(not listed or not total or sum(tender['points'] for tender in listed) == total, 'MB103')
+        return spent, before, total, naming, named, listed
 
+    def _pay_with_points(self, member, order, found, purchase, now):
+        """What was spent before pays, with the holds that are named; when nothing was, what is listed is redeemed now."""
+        spent, before, total, naming, named, listed = found
         parts = []                 # (merchant or None, points, worth)
         captured = [self._capture_for(member, hold, purchase, now) for hold in named]
         parts += [self._part(tender, event) for tender, event in zip(naming, captured)]
