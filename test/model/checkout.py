@@ -18,6 +18,7 @@ class Checkout:
         self.spent = []            # (label, ref) of redemptions and holds
         self.holds = []            # (label, ref)
         self.todo = []             # what is to follow soon
+        self.rich = []             # labels of members with points to spend
 
     # --- burn rules
 
@@ -34,14 +35,14 @@ class Checkout:
     def insert_rule(self):
         plan, number = self.plan, len(self.rules) + 1
         columns = {'burn_rule_id': number, 'code': f'burn_{number}', 'name': f'Burn {number}', 'status': 'active',
-                   'purpose': plan.pick(PURPOSES), **self._terms(), **self._extras(0.25)}
+                   'purpose': plan.pick(PURPOSES), **self._terms(), **self._extras(0.15)}
         self.rules[number] = columns
         return {'do': 'burn_rule', 'columns': dict(columns)}
 
     def _update_rule(self):
         plan = self.plan
         number = plan.pick(sorted(self.rules))
-        changes = self._extras(1) | self._terms() | {'status': plan.pick(('active', 'active', 'paused', 'ended', 'draft'))}
+        changes = self._extras(1) | self._terms() | {'status': plan.pick(('active', 'active', 'active', 'active', 'paused', 'ended', 'draft'))}
         changes = dict(plan.random.sample(sorted(changes.items(), key=lambda item: item[0]), plan.random.randint(1, 3)))
         self.rules[number].update(changes)
         return {'do': 'burn_rule_update', 'burn_rule_id': number, 'changes': changes}
@@ -130,7 +131,7 @@ class Checkout:
 
     def _spend(self, operation):
         plan = self.plan
-        label = plan.someone()
+        label = plan.pick(self.rich[:8]) if self.rich and plan.focus is None and plan.chance(0.6) else plan.someone()
         operation |= {'ref': plan.new_ref(), 'at': plan.posting_time(), **self._request(label)}
         operation['points'] = self._points(operation['purpose'])
         if plan.chance(0.02):
@@ -171,7 +172,7 @@ class Checkout:
         """A recent one, mostly of the member who is due."""
         plan = self.plan
         keys = keys[-40:]
-        return plan.pick([key for key in keys if key[0] == plan.focus] or keys[-15:] or [(plan.someone(), 'none')])
+        return plan.pick([key for key in keys if key[0] == plan.focus] or keys[-8:] or [(plan.someone(), 'none')])
 
     def _capture(self, label=None, ref=None):
         plan, pick = self.plan, None

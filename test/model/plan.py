@@ -139,7 +139,8 @@ class Plan:
             steps.append(self._contract(merchant_id, None))
         steps += [self._tiers(tier) for tier in TIERS[1:]]
         steps += [self._configure() for _ in range(2)]
-        steps.append({'do': 'program', 'name': 'transfers', 'value': True})
+        steps += [{'do': 'program', 'name': 'transfers', 'value': True},
+                  {'do': 'program', 'name': 'allow_debt', 'value': self.chance(0.6)}]
         steps += self.checkout.setup()
         steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
             'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
@@ -361,7 +362,8 @@ class Plan:
 
     def _endow(self, label):
         """Enough to spend for a while."""
-        return {'do': 'grant', 'label': label, 'points': self.random.randint(5000, 100_000), 'reason': 'moved here',
+        self.checkout.rich.append(label)
+        return {'do': 'grant', 'label': label, 'points': self.random.randint(2000, 50_000), 'reason': 'moved here',
                 'ref': self.new_ref(), 'at': self.now,
                 'expires_at': self.pick((None, self.now + timedelta(days=self.random.randint(30, 1500))))}
 

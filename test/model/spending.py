@@ -10,6 +10,7 @@ from rules import Failure, admits
 
 MAX_POINTS = 10**15
 FIFTEEN_MINUTES = timedelta(minutes=15)
+LONGEST_HOLD = timedelta(days=3653)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +145,7 @@ class Spending:
         require(points is not None and ref is not None, '22004')
         require(points <= MAX_POINTS, '22003')
         require(points >= 1, '22023')
+        require(ref, '22023')
         request = self._request(**asked)
         member = self.member(member_id).copy()
         payload = (points, repr(asked), at)
@@ -246,7 +248,7 @@ class Spending:
         require(points is not None and ref is not None, '22004')
         require(points <= MAX_POINTS, '22003')
         require(points >= 1, '22023')
-        require(ttl is None or timedelta(0) < ttl, '22023')
+        require(ref and (ttl is None or timedelta(0) < ttl <= LONGEST_HOLD), '22023')
         request = self._request(**asked)
         member = self.member(member_id).copy()
         payload = (points, ttl, repr(asked), at)
