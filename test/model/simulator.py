@@ -279,7 +279,12 @@ class Simulation:
         arguments = {'member_id': member_id, 'ref': self.open_hold(member_id, ref, pick), 'at': at}
         self.expect('void_points', self.ask('void_points', **arguments), self.model.void, **arguments)
 
-    def do_reverse(self, **arguments):
+    def do_reverse(self, pick, **arguments):
+        """Mostly what was spent and not given back; a repeated call means the same."""
+        member = self.model.members.get(arguments['member_id'])
+        if pick is not None and member:
+            refs = [ref for verb, ref in member.keys if verb in ('redemption', 'capture') and ('reversal', ref) not in member.keys]
+            arguments['ref'] = refs[-1 - pick % min(len(refs), 5)] if refs else arguments['ref']
         self.expect('reverse_redemption', self.ask('reverse_redemption', **arguments), self.model.reverse, **arguments)
 
     def do_transfer(self, member_id, **arguments):
