@@ -27,7 +27,10 @@ enum {
     MBR_CANARY_DEBT_NOT_PAID,       /* a credit leaves the member's debt */
     MBR_CANARY_EXPIRY_NOT_NOTED,    /* a new lot does not bring the account's next expiry forward */
     MBR_CANARY_BALANCE_BEFORE,      /* an entry has the balance from before it */
-    MBR_CANARY_COMMISSION_DOWN      /* a commission is rounded down instead of half up */
+    MBR_CANARY_COMMISSION_DOWN,     /* a commission is rounded down instead of half up */
+    MBR_CANARY_SECOND_BEST_COUNTS,  /* every rule of a group counts */
+    MBR_CANARY_ROUNDED_BY_RULE,     /* what each rule gives is rounded down by itself */
+    MBR_CANARY_NEWEST_VERSION       /* a rule's newest version counts, whatever is in force */
 };
 
 #ifndef MBR_CANARY_ON

@@ -348,6 +348,7 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
     if (load->extend_to != MBR_NO_EXTENSION)
         lots += member->nlots;
     member->lots = reserve(member->lots, &member->max_lots, lots, sizeof(MbrLot));
+    member->queue = reserve(member->queue, &member->max_queue, lots, sizeof(MbrLot *));
     member->holds = reserve(member->holds, &member->max_holds, member->nholds + 1, sizeof(MbrHold));
     work->journals = reserve(work->journals, &work->max_journals,
                              work->njournals + 2 * lots + 2 * member->nholds + parts + load->new_events + 3,

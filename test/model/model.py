@@ -374,7 +374,8 @@ class Programme(Spending, Splits, Ledger):
         return award, self._post(
             member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
             reason_code=reason_code, points_wanted=award.total, base_points=award.base_points,
-            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id, tier_multiplier=tier.multiplier)
+            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
+            tier_multiplier=tier.multiplier)
 
     @staticmethod
     def _record_failures(member, event, matched):

@@ -44,7 +44,7 @@ class Plan:
         self.campaigns = Campaigns(self)
         self.checkout = Checkout(self)
         self.setup = self._setup()
-        self.operations = [self.campaigns.insert() for _ in range(self.random.randint(2, 6))]
+        self.operations = self.campaigns.first()
         while len(self.operations) < count:
             self._tick()
             progress = len(self.operations) / count
@@ -255,9 +255,13 @@ class Plan:
     def _birthday(self):
         """Often one of these days."""
         near = self.days.day_of(self.now) + timedelta(days=self.random.randint(-3, 30))
-        return self.pick((None, '2000-02-29', near.replace(year=1988).isoformat(), f'19{self.random.randint(50, 99)}-06-15'))
+        return self.pick((None, '2000-02-29', near.replace(year=1988).isoformat(),
+                          f'19{self.random.randint(50, 99)}-06-15'))
 
     def _occurred_at(self):
+        edges = [edge for edge in self.campaigns.edges[-8:] if edge <= self.now]
+        if edges and self.chance(0.06):
+            return self.pick(edges) - timedelta(microseconds=self.pick((0, 0, 1)))
         draw = self.random.random()
         if draw < 0.55:
             return None

@@ -454,6 +454,10 @@ class Simulation:
         self.compare_versions()
 
     def do_refused_rule(self, sqlstate, columns):
+        collides = {'MB303': 'stack_group', '23505': 'code'}.get(sqlstate)
+        if collides and columns[collides] not in [getattr(versions[-1], collides)
+                                                  for versions in self.model.rules.versions.values()]:
+            return                 # what it collides with was left out of a shortened list
         names = ', '.join(columns)
         _, refused = self.database.row(
             f'INSERT INTO membership.earn_rule ({names}) VALUES ({placed(columns)}) RETURNING rule_id', columns)
@@ -586,8 +590,8 @@ class Simulation:
               for rule_id, versions in sorted(self.model.rules.versions.items())])
         same('rule_error', self.database.rows('SELECT * FROM membership.rule_error'
                                               ' ORDER BY rule_id, version, sqlstate, message COLLATE "C"'),
-             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version, 'sqlstate': sqlstate,
-                     'message': message, 'failures': len(times), 'last_at': max(times)})
+             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version,
+                     'sqlstate': sqlstate, 'message': message, 'failures': len(times), 'last_at': max(times)})
               for (rule_id, version, sqlstate, message), times in sorted(failed.items())])
 
     @staticmethod
