@@ -534,6 +534,8 @@ mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_
     lot->changed = true;
     lot->released_at = max64(lot->released_at, work->posted_at);
     post(work, journal->journal_no, lot->lot_no, points);
+    if (member->debt > 0 && pays_debt(lot, work->posted_at))
+        pay_debt(work, journal->journal_no, lot, min64(member->debt, unheld(lot)));
 }
 
 /* Each lot taken opens one of the same life. */

@@ -152,6 +152,8 @@ class Checkout:
             self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
         elif plan.chance(0.15):
             self.todo.append(lambda: self._reverse(label, ref))
+        if plan.chance(0.15):
+            self.todo.append(lambda: plan.adjust(label, -plan.random.randint(1000, 50_000)))
         if operation['order_ref'] and plan.chance(0.4):
             self.todo.append(plan.accrue)
 
@@ -190,7 +192,7 @@ class Checkout:
         return {'do': 'void', 'label': label, 'ref': ref, 'pick': pick, 'at': self.plan.posting_time()}
 
     def _pick(self):
-        return self.plan.pick((None, self.plan.random.randrange(10)))
+        return self.plan.pick((None, *(self.plan.random.randrange(1000) for _ in range(3))))
 
     def _reverse(self, label=None, ref=None):
         pick = None
