@@ -9,35 +9,42 @@ SELECT h.member_id, h.hold_no, h.ref, h.points, h.merchant_id, h.order_ref, j.pu
  WHERE coalesce(h.expires_at > statement_timestamp(), true);
 COMMENT ON VIEW membership.member_holds IS 'Open holds (预占) of each member: points, what they are for, their worth then (currency), and when they time out.';
 
--- What each lot is worth now, and how much of it is held now. Unheld points of a lot that became active pay debt first, in the order in
--- which the lots became active: the same order in which the engine posts it at its next touch.
+-- What each lot is worth now, and how much of it is held now. Where there is debt, unheld points of lots that became active
+-- pay it first, in the order in which they did; what was held does so when its hold timed out, unless its lot had died by
+-- then: the order in which the engine posts it at its next touch.
 CREATE OR REPLACE VIEW membership._lot_now AS
-SELECT l.member_id, l.wallet_id, l.lot_no, l.journal_no, l.granted, l.held_now AS held, l.active_at, l.expires_at, l.origin,
+SELECT l.member_id, l.wallet_id, l.lot_no, l.journal_no, l.granted, l.held - t.points AS held, l.active_at, l.expires_at, l.origin,
        l.remaining - p.pays AS remaining,
        p.pays,
        l.active_at > statement_timestamp() AS pending,
        coalesce(l.expires_at <= statement_timestamp(), false) AS dead
-  FROM (SELECT lot.*, a.debt, lot.held - t.points AS held_now,
-               -- what was held pays once it is released; not if its lot had died by then
-               CASE WHEN lot.active_at <= statement_timestamp() AND lot.active_at < coalesce(lot.expires_at, 'infinity')
-                    THEN lot.remaining - lot.held + t.payable ELSE 0 END AS may_pay,
-               sum(CASE WHEN lot.active_at <= statement_timestamp() AND lot.active_at < coalesce(lot.expires_at, 'infinity')
-                        THEN lot.remaining - lot.held + t.payable ELSE 0 END)
-                   OVER (PARTITION BY lot.member_id, lot.wallet_id
-                         ORDER BY lot.active_at, lot.expires_at, lot.lot_no) AS payable
-          FROM membership.lot
-          JOIN membership.account a ON a.member_id = lot.member_id AND a.wallet_id = lot.wallet_id
-         CROSS JOIN LATERAL (
-               SELECT coalesce(sum(p.points), 0)::bigint AS points,
-                      coalesce(sum(p.points) FILTER (WHERE h.expires_at < coalesce(lot.expires_at, 'infinity')), 0)::bigint AS payable
-                 FROM membership.hold h
-                 JOIN membership.hold_lot p USING (member_id, hold_no)
-                WHERE lot.held > 0 AND h.member_id = lot.member_id AND p.lot_no = lot.lot_no
-                  AND h.expires_at <= statement_timestamp()) t) l
+  FROM membership.lot l
+  JOIN membership.account a ON a.member_id = l.member_id AND a.wallet_id = l.wallet_id
  CROSS JOIN LATERAL (
-       SELECT CASE WHEN l.debt > 0 AND l.active_at <= statement_timestamp() AND l.active_at < coalesce(l.expires_at, 'infinity')
-                   THEN least(l.may_pay, greatest(0, l.debt - (l.payable - l.may_pay)))::bigint
-                   ELSE 0 END AS pays) p;
+       SELECT coalesce(sum(p.points), 0)::bigint AS points
+         FROM membership.hold h
+         JOIN membership.hold_lot p USING (member_id, hold_no)
+        WHERE l.held > 0 AND h.member_id = l.member_id AND p.lot_no = l.lot_no
+          AND h.expires_at <= statement_timestamp()) t
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN a.debt > 0 THEN (
+              SELECT coalesce(sum(r.pays), 0)::bigint
+                FROM (SELECT q.lot_no, least(q.points, greatest(0, a.debt - (sum(q.points) OVER earlier - q.points))) AS pays
+                        FROM (SELECT u.lot_no, u.active_at AS since, 0 AS hold_no, u.expires_at, u.remaining - u.held AS points
+                                FROM membership.lot u
+                               WHERE u.member_id = l.member_id AND u.wallet_id = l.wallet_id
+                              UNION ALL
+                              SELECT u.lot_no, greatest(u.active_at, h.expires_at),
+                                     CASE WHEN h.expires_at < u.active_at THEN 0 ELSE h.hold_no END, u.expires_at, p.points
+                                FROM membership.hold h
+                                JOIN membership.hold_lot p USING (member_id, hold_no)
+                                JOIN membership.lot u USING (member_id, lot_no)
+                               WHERE h.member_id = l.member_id AND u.wallet_id = l.wallet_id
+                                 AND h.expires_at <= statement_timestamp()) q
+                       WHERE q.since <= statement_timestamp() AND q.since < coalesce(q.expires_at, 'infinity')
+                      WINDOW earlier AS (ORDER BY q.since, q.hold_no, q.expires_at, q.lot_no ROWS UNBOUNDED PRECEDING)) r
+               WHERE r.lot_no = l.lot_no)
+              ELSE 0 END AS pays) p;
 
 CREATE OR REPLACE VIEW membership.member_lots AS
 SELECT member_id, wallet.code AS wallet, lot_no, journal_no, origin, granted,

@@ -102,7 +102,7 @@ part_at(const MbrPurchase *purchase, int i)
 static bool
 same_life(Part a, Part b)
 {
-    return a.points > 0 && b.points > 0 && a.active_at == b.active_at && a.expires_at == b.expires_at;
+    return a.points > 0 && a.active_at == b.active_at && a.expires_at == b.expires_at;
 }
 
 static bool
@@ -110,10 +110,12 @@ is_first_of_life(const MbrPurchase *purchase, int i)
 {
     Part part = part_at(purchase, i);
 
+    if (part.points == 0) /* most are, of many rules on many lines */
+        return false;
     for (int k = 0; k < i; k++)
         if (same_life(part_at(purchase, k), part))
             return false;
-    return part.points > 0;
+    return true;
 }
 
 /* One lot for all points that become active and die together. */

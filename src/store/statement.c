@@ -46,13 +46,16 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_NEXT_CONFIG_VERSION] = {
         "SELECT nextval('membership.config_version_seq')",
         ""},
-    /* the rules' versions that pay or are on trial, and were not superseded before $1; bounds of windows made half-open */
+    /* the rules' versions that pay or are on trial, and were not superseded before $1; bounds of windows made half-open,
+     * but for those in the last year that PostgreSQL knows */
     [MBR_PLAN_RULES] = {
         "SELECT d.rule_id, d.version, d.code, d.effect, d.value, d.scope = 'line', d.exclusive, "
         "d.status = 'shadow', CASE WHEN d.stack_group IS NULL THEN -1 "
         "ELSE dense_rank() OVER (ORDER BY d.stack_group) END::integer, d.priority, d.funder_party_id, "
-        "lower(d.valid_during) + make_interval(secs => CASE WHEN lower_inc(d.valid_during) THEN 0 ELSE 0.000001 END), "
-        "upper(d.valid_during) + make_interval(secs => CASE WHEN upper_inc(d.valid_during) THEN 0.000001 ELSE 0 END), "
+        "lower(d.valid_during) + make_interval(secs => CASE WHEN lower_inc(d.valid_during) "
+        "OR lower(d.valid_during) > '294276-01-01' THEN 0 ELSE 0.000001 END), "
+        "upper(d.valid_during) + make_interval(secs => CASE WHEN upper_inc(d.valid_during) "
+        "AND upper(d.valid_during) < '294276-01-01' THEN 0.000001 ELSE 0 END), "
         "v.effective_from, v.superseded_at, d.merchant_ids, d.brands, d.categories, d.mall_ids, d.tiers, "
         "d.channels, d.condition, d.expiry, d.pending_days "
         "FROM (SELECT *, coalesce(min(effective_from) OVER (PARTITION BY rule_id ORDER BY version "
@@ -63,8 +66,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "Z"},
     [MBR_PLAN_BURN_RULES] = {
         "SELECT burn_rule_id, code, purpose, lower(valid_during) + make_interval(secs => CASE "
-        "WHEN lower_inc(valid_during) THEN 0 ELSE 0.000001 END), upper(valid_during) + make_interval(secs => CASE "
-        "WHEN upper_inc(valid_during) THEN 0.000001 ELSE 0 END), merchant_ids, mall_ids, tiers, channels, condition, "
+        "WHEN lower_inc(valid_during) OR lower(valid_during) > '294276-01-01' THEN 0 ELSE 0.000001 END), "
+        "upper(valid_during) + make_interval(secs => CASE WHEN upper_inc(valid_during) "
+        "AND upper(valid_during) < '294276-01-01' THEN 0.000001 ELSE 0 END), merchant_ids, mall_ids, tiers, channels, condition, "
         "step, value, share, minimum, daily_cap FROM membership.burn_rule WHERE status = 'active' "
         "ORDER BY priority DESC, burn_rule_id",
         ""},

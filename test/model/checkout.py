@@ -17,6 +17,8 @@ class Checkout:
         self.orders = []           # not accrued yet: label, merchant_id, order_ref, amount, lines
         self.spent = []            # (label, ref) of redemptions and holds
         self.holds = []            # (label, ref)
+        self.todo = []             # what is to follow soon
+        self.rich = []             # labels of members with points to spend
 
     # --- burn rules
 
@@ -33,14 +35,14 @@ class Checkout:
     def insert_rule(self):
         plan, number = self.plan, len(self.rules) + 1
         columns = {'burn_rule_id': number, 'code': f'burn_{number}', 'name': f'Burn {number}', 'status': 'active',
-                   'purpose': plan.pick(PURPOSES), **self._terms(), **self._extras(0.25)}
+                   'purpose': plan.pick(PURPOSES), **self._terms(), **self._extras(0.15)}
         self.rules[number] = columns
         return {'do': 'burn_rule', 'columns': dict(columns)}
 
     def _update_rule(self):
         plan = self.plan
         number = plan.pick(sorted(self.rules))
-        changes = self._extras(1) | self._terms() | {'status': plan.pick(('active', 'active', 'paused', 'ended', 'draft'))}
+        changes = self._extras(1) | self._terms() | {'status': plan.pick(('active', 'active', 'active', 'active', 'paused', 'ended', 'draft'))}
         changes = dict(plan.random.sample(sorted(changes.items(), key=lambda item: item[0]), plan.random.randint(1, 3)))
         self.rules[number].update(changes)
         return {'do': 'burn_rule_update', 'burn_rule_id': number, 'changes': changes}
@@ -80,7 +82,7 @@ class Checkout:
     def _request(self, label):
         """For an order, new or begun; or for none, with or without a merchant."""
         plan = self.plan
-        request = {'label': label, 'channel': plan.pick(('pos', 'app', 'wechat')), 'purpose': plan.random.choices(
+        request = {'label': label, 'order_ref': None, 'channel': plan.pick(('pos', 'app', 'wechat')), 'purpose': plan.random.choices(
             PURPOSES, (6, 2, 2))[0]}
         draw = plan.random.random()
         if draw < 0.6:
@@ -122,14 +124,14 @@ class Checkout:
     def _authorize(self):
         plan = self.plan
         operation = {'do': 'authorize', 'ttl': plan.pick((
-            None, timedelta(minutes=15), timedelta(seconds=plan.random.randint(1, 300)), timedelta(microseconds=1),
+            None, None, timedelta(minutes=15), timedelta(seconds=plan.random.randint(1, 300)), timedelta(microseconds=1),
             timedelta(hours=plan.random.randint(1, 60)), timedelta(days=plan.random.randint(1, 60)),
-            timedelta(days=plan.random.randint(60, 400))))}
+            timedelta(days=plan.random.randint(10, 400)), timedelta(days=plan.random.randint(60, 400))))}
         return self._spend(operation)
 
     def _spend(self, operation):
         plan = self.plan
-        label = plan.someone()
+        label = plan.pick(self.rich[:8]) if self.rich and plan.focus is None and plan.chance(0.6) else plan.someone()
         operation |= {'ref': plan.new_ref(), 'at': plan.posting_time(), **self._request(label)}
         operation['points'] = self._points(operation['purpose'])
         if plan.chance(0.02):
@@ -139,8 +141,19 @@ class Checkout:
             self.holds.append((label, operation['ref']))
             if operation['ttl']:
                 plan.coming.append((operation['at'] + operation['ttl'], label))
+        self._expect(operation)
         plan.keyed.append(operation)
         return operation
+
+    def _expect(self, operation):
+        """What mostly follows: a hold is captured or voided, an order is rung up, or not."""
+        plan, label, ref = self.plan, operation['label'], operation['ref']
+        if operation['do'] == 'authorize' and plan.chance(0.6):
+            self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
+        elif plan.chance(0.15):
+            self.todo.append(lambda: self._reverse(label, ref))
+        if operation['order_ref'] and plan.chance(0.4):
+            self.todo.append(plan.accrue)
 
     def _spoiled(self, operation):
         """One thing wrong and no more, for a known member."""
@@ -159,26 +172,31 @@ class Checkout:
         """A recent one, mostly of the member who is due."""
         plan = self.plan
         keys = keys[-40:]
-        return plan.pick([key for key in keys if key[0] == plan.focus] or keys[-15:] or [(plan.someone(), 'none')])
+        return plan.pick([key for key in keys if key[0] == plan.focus] or keys[-8:] or [(plan.someone(), 'none')])
 
-    def _capture(self):
-        plan = self.plan
-        label, ref = self._one_of(self.holds if plan.chance(0.95) else self.spent)
-        operation = {'do': 'capture', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': plan.posting_time(), 'points': plan.pick(
+    def _capture(self, label=None, ref=None):
+        plan, pick = self.plan, None
+        if ref is None:
+            (label, ref), pick = self._one_of(self.holds if plan.chance(0.95) else self.spent), self._pick()
+        operation = {'do': 'capture', 'label': label, 'ref': ref, 'pick': pick, 'at': plan.posting_time(), 'points': plan.pick(
             (None, None, ('part', plan.random.randint(1, 100)), ('part', 50), plan.random.randint(1, 200)))}
         plan.keyed.append(operation)
         return operation
 
-    def _void(self):
-        label, ref = self._one_of(self.holds if self.plan.chance(0.9) else self.spent)
-        return {'do': 'void', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': self.plan.posting_time()}
+    def _void(self, label=None, ref=None):
+        pick = None
+        if ref is None:
+            (label, ref), pick = self._one_of(self.holds if self.plan.chance(0.9) else self.spent), self._pick()
+        return {'do': 'void', 'label': label, 'ref': ref, 'pick': pick, 'at': self.plan.posting_time()}
 
     def _pick(self):
         return self.plan.pick((None, self.plan.random.randrange(10)))
 
-    def _reverse(self):
-        label, ref = self._one_of(self.spent)
-        return {'do': 'reverse', 'label': label, 'ref': ref, 'reason': self.plan.pick(('returned', 'wrong')),
+    def _reverse(self, label=None, ref=None):
+        pick = None
+        if ref is None:
+            (label, ref), pick = self._one_of(self.spent), self._pick()
+        return {'do': 'reverse', 'label': label, 'ref': ref, 'pick': pick, 'reason': self.plan.pick(('returned', 'wrong')),
                 'at': self.plan.posting_time()}
 
     def _transfer(self):

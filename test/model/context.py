@@ -1,7 +1,7 @@
 """What a rule's condition can use, as doc/rules.md lists it."""
 from datetime import date
 
-from days import add_months
+from days import ONE_DAY, add_months
 from rules import ORDER
 
 COLUMNS = {
@@ -84,10 +84,8 @@ def activity(member, day):
     before = {past: row for past, row in member.activity.items() if past <= day and row[0]}
     columns = {'first_purchase': not before,
                'days_since_purchase': (day - max(before)).days if before else None}
-    starts = {'today': day, 'month': day.replace(day=1)}
-    year_ago = add_months(day, -12)
-    for name in ('today', 'month', '12m'):
-        rows = [row for past, row in before.items() if (past > year_ago if name == '12m' else past >= starts[name])]
-        columns['orders_' + name] = sum(row[0] for row in rows)
-        columns['basis_' + name] = sum(row[1] for row in rows)
+    starts = {'today': day, 'month': day.replace(day=1), '12m': add_months(day, -12) + ONE_DAY}
+    for name, start in starts.items():
+        columns['orders_' + name] = sum(row[0] for past, row in before.items() if past >= start)
+        columns['basis_' + name] = sum(row[1] for past, row in before.items() if past >= start)
     return columns

@@ -1,4 +1,4 @@
-"""The programme in PostgreSQL: one call per verb, a member's whole state in one statement, and conditions as plain SQL."""
+"""The programme in PostgreSQL: one call per verb, a member's state in one statement, conditions as plain SQL."""
 import json
 from datetime import datetime
 from decimal import Decimal

@@ -252,7 +252,7 @@ class Ledger:
                 self._release(member, what, moment)
             else:
                 event = self._post(member, verb, moment, until)
-                for lot in [lot for lot in member.lots if self._dies_at(lot) == moment]:
+                for lot in sorted((lot for lot in member.lots if self._dies_at(lot) == moment), key=earliest_expiry_first):
                     self._take(member, event, lot, lot.free)
 
     def _due(self, member, until):

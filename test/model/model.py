@@ -292,14 +292,14 @@ class Programme(Spending, Splits, Ledger):
         if first:
             return self._accrual_result(member, first, duplicate=True)
         occurred_at = occurred_at or posted_at
+        purchase = Request(merchant_id, order_ref, amount, channel, 'payment', occurred_at)
+        self._settle(member, posted_at)
+        found = self._find_tenders(member, tenders, purchase)
         day = self.days.day_of(occurred_at)
         require(all(self.merchants[number].open_on(day)
                     for number in [merchant_id] + [line.merchant_id for line in order]), 'MB003')
         require(member.status != 'closed', 'MB102')
-
-        self._settle(member, posted_at)
-        tendered = self._pay_with_points(member, order, tenders, Request(
-            merchant_id, order_ref, amount, channel, 'payment', occurred_at), posted_at)
+        tendered = self._pay_with_points(member, order, found, purchase, posted_at)
         tier = self.tiers[member.tier_at(occurred_at)]
         matched = match(self.rules.in_force(occurred_at), contexts(
             self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)
@@ -374,7 +374,8 @@ class Programme(Spending, Splits, Ledger):
         return award, self._post(
             member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
             reason_code=reason_code, points_wanted=award.total, base_points=award.base_points,
-            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id, tier_multiplier=tier.multiplier)
+            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
+            tier_multiplier=tier.multiplier)
 
     @staticmethod
     def _record_failures(member, event, matched):
@@ -451,7 +452,8 @@ class Programme(Spending, Splits, Ledger):
 
     @staticmethod
     def _line_facts(line, award):
-        tendered = {'tendered': line.tendered, 'points_tendered': line.points_tendered} if line.tendered else {}
+        tendered = {'tendered': line.tendered, 'points_tendered': line.points_tendered} \
+            if line.tendered or line.points_tendered else {}
         return {'line_no': line.line_no, 'merchant_id': line.merchant_id, 'amount': line.amount, 'basis': line.basis,
                 'points': award.line_points(line.line_no), **line.facts, **tendered}
 

@@ -44,7 +44,7 @@ class Plan:
         self.campaigns = Campaigns(self)
         self.checkout = Checkout(self)
         self.setup = self._setup()
-        self.operations = [self.campaigns.insert() for _ in range(self.random.randint(2, 6))]
+        self.operations = self.campaigns.first()
         while len(self.operations) < count:
             self._tick()
             progress = len(self.operations) / count
@@ -139,7 +139,8 @@ class Plan:
             steps.append(self._contract(merchant_id, None))
         steps += [self._tiers(tier) for tier in TIERS[1:]]
         steps += [self._configure() for _ in range(2)]
-        steps.append({'do': 'program', 'name': 'transfers', 'value': True})
+        steps += [{'do': 'program', 'name': 'transfers', 'value': True},
+                  {'do': 'program', 'name': 'allow_debt', 'value': self.chance(0.6)}]
         steps += self.checkout.setup()
         steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
             'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
@@ -211,9 +212,11 @@ class Plan:
     def _operation(self, progress):
         if self.labels < 4 or (self.labels < 40 and self.chance(0.06)):
             return self._enroll()
+        if self.checkout.todo and self.chance(0.4):
+            return self.checkout.todo.pop(0)()
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
-            self._accrue: 0.28, self._again: 0.07, self._grant: 0.08, self._adjust: 0.07, self._configuration: 0.06,
+            self.accrue: 0.28, self._again: 0.07, self._grant: 0.08, self._adjust: 0.07, self._configuration: 0.06,
             self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
             self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
@@ -252,9 +255,13 @@ class Plan:
     def _birthday(self):
         """Often one of these days."""
         near = self.days.day_of(self.now) + timedelta(days=self.random.randint(-3, 30))
-        return self.pick((None, '2000-02-29', near.replace(year=1988).isoformat(), f'19{self.random.randint(50, 99)}-06-15'))
+        return self.pick((None, '2000-02-29', near.replace(year=1988).isoformat(),
+                          f'19{self.random.randint(50, 99)}-06-15'))
 
     def _occurred_at(self):
+        edges = [edge for edge in self.campaigns.edges[-8:] if edge <= self.now]
+        if edges and self.chance(0.06):
+            return self.pick(edges) - timedelta(microseconds=self.pick((0, 0, 1)))
         draw = self.random.random()
         if draw < 0.55:
             return None
@@ -303,7 +310,7 @@ class Plan:
             lines.append(line)
         return lines
 
-    def _accrue(self):
+    def accrue(self):
         units = self._units()
         operation = {
             'do': 'accrue', 'label': self.someone(), 'merchant_id': self.pick(MERCHANTS),
@@ -359,7 +366,8 @@ class Plan:
 
     def _endow(self, label):
         """Enough to spend for a while."""
-        return {'do': 'grant', 'label': label, 'points': self.random.randint(5000, 100_000), 'reason': 'moved here',
+        self.checkout.rich.append(label)
+        return {'do': 'grant', 'label': label, 'points': self.random.randint(2000, 50_000), 'reason': 'moved here',
                 'ref': self.new_ref(), 'at': self.now,
                 'expires_at': self.pick((None, self.now + timedelta(days=self.random.randint(30, 1500))))}
 
@@ -377,7 +385,7 @@ class Plan:
     def _again(self):
         """An earlier call again: as it was, for another member, or with other content."""
         if not self.keyed:
-            return self._accrue()
+            return self.accrue()
         first = self.pick(self.keyed[-60:])
         if self.chance(0.4):
             if first.get('amount') is not None and self.chance(0.5):

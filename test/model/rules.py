@@ -2,9 +2,12 @@
 
 A place is a line's number, or ORDER: what order rules match, and where an order's bonus is won.
 """
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import chain
+from math import floor
 
 from money import ROUNDINGS, spread
 
@@ -164,6 +167,7 @@ class Award:
         self.points = {line.line_no: [] for line in lines}     # line_no -> [(rule, points)], rule None = base and tier
         self.growth = {line.line_no: [] for line in lines}
         self.exact_base = Fraction(0)
+        self.exact = Counter()                                 # rule -> what it is worth before rounding
         self.winners = {}                                      # place -> {beaten rule: winner}
         self.growth_winners = {}
         earning = {rule: places for rule, places in matched.items() if rule.effect != 'growth'}
@@ -205,6 +209,8 @@ class Award:
         """One rounding; then by largest remainder over the lines, and in each line over its parts."""
         values = [sum(value for _, value in parts) for parts in exact.values()]
         total = ROUNDINGS[self.terms.award_rounding](sum(values))
+        for rule, value in chain(*exact.values()):
+            self.exact[rule] += value
         for (line_no, parts), share in zip(exact.items(), spread(total, values)):
             shares = spread(share, [value for _, value in parts])
             whole[line_no] += [(rule, points) for (rule, _), points in zip(parts, shares)]
@@ -212,21 +218,21 @@ class Award:
     def _give_bonuses(self, counting):
         for place, rules in counting.items():
             for rule in rules:
-                if rule.effect != 'bonus_points':
+                if rule.effect != 'bonus_points' or (place is ORDER) != (rule.scope == 'order'):
                     continue
-                if place is not ORDER and rule.scope == 'line':
-                    self.points[place].append((rule, int(rule.value)))
-                if place is ORDER:
-                    for line, points in self._spread_bonus(int(rule.value)):
-                        self.points[line.line_no].append((rule, points))
+                self.exact[rule] += rule.value
+                shares = self._spread_bonus(int(rule.value)) if place is ORDER else [(place, int(rule.value))]
+                for line_no, points in shares:
+                    self.points[line_no].append((rule, points))
         for parts in self.points.values():
             parts.sort(key=lambda part: part[0].rule_id if part[0] else 0)
 
     def _spread_bonus(self, value):
         basis = sum(line.basis for line in self.eligible)
         if not basis:
-            return [(line, value if line is self.eligible[0] else 0) for line in self.eligible]
-        return zip(self.eligible, spread(value, [value * line.basis / basis for line in self.eligible]))
+            return [(line.line_no, value if line is self.eligible[0] else 0) for line in self.eligible]
+        shares = spread(value, [value * line.basis / basis for line in self.eligible])
+        return [(line.line_no, share) for line, share in zip(self.eligible, shares)]
 
     # what is asked of it
 
@@ -274,7 +280,7 @@ def outcome(rule, places, award, explicit_lines):
         return {'outcome': 'not_matched'}
     if rule.status == 'shadow':
         alone = Award(award.lines, {rule: places}, award.terms)
-        return {'outcome': 'shadow', rule.unit: sum(alone.given(rule).values())}
+        return {'outcome': 'shadow', rule.unit: floor(alone.exact[rule])}
     winners, given = award.beaten(rule, places), award.given(rule)
     if all(winners.values()):
         return {'outcome': 'beaten', 'by': next(iter(winners.values())).code}

@@ -279,7 +279,12 @@ class Simulation:
         arguments = {'member_id': member_id, 'ref': self.open_hold(member_id, ref, pick), 'at': at}
         self.expect('void_points', self.ask('void_points', **arguments), self.model.void, **arguments)
 
-    def do_reverse(self, **arguments):
+    def do_reverse(self, pick, **arguments):
+        """Mostly what was spent and not given back; a repeated call means the same."""
+        member = self.model.members.get(arguments['member_id'])
+        if pick is not None and member:
+            refs = [ref for verb, ref in member.keys if verb in ('redemption', 'capture') and ('reversal', ref) not in member.keys]
+            arguments['ref'] = refs[-1 - pick % min(len(refs), 5)] if refs else arguments['ref']
         self.expect('reverse_redemption', self.ask('reverse_redemption', **arguments), self.model.reverse, **arguments)
 
     def do_transfer(self, member_id, **arguments):
@@ -446,6 +451,10 @@ class Simulation:
         self.compare_versions()
 
     def do_refused_rule(self, sqlstate, columns):
+        collides = {'MB303': 'stack_group', '23505': 'code'}.get(sqlstate)
+        if collides and columns[collides] not in [getattr(versions[-1], collides)
+                                                  for versions in self.model.rules.versions.values()]:
+            return                 # what it collides with was left out of a shortened list
         names = ', '.join(columns)
         _, refused = self.database.row(
             f'INSERT INTO membership.earn_rule ({names}) VALUES ({placed(columns)}) RETURNING rule_id', columns)
@@ -578,8 +587,8 @@ class Simulation:
               for rule_id, versions in sorted(self.model.rules.versions.items())])
         same('rule_error', self.database.rows('SELECT * FROM membership.rule_error'
                                               ' ORDER BY rule_id, version, sqlstate, message COLLATE "C"'),
-             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version, 'sqlstate': sqlstate,
-                     'message': message, 'failures': len(times), 'last_at': max(times)})
+             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version,
+                     'sqlstate': sqlstate, 'message': message, 'failures': len(times), 'last_at': max(times)})
               for (rule_id, version, sqlstate, message), times in sorted(failed.items())])
 
     @staticmethod

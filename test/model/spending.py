@@ -10,6 +10,7 @@ from rules import Failure, admits
 
 MAX_POINTS = 10**15
 FIFTEEN_MINUTES = timedelta(minutes=15)
+LONGEST_HOLD = timedelta(days=3653)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +145,7 @@ class Spending:
         require(points is not None and ref is not None, '22004')
         require(points <= MAX_POINTS, '22003')
         require(points >= 1, '22023')
+        require(ref, '22023')
         request = self._request(**asked)
         member = self.member(member_id).copy()
         payload = (points, repr(asked), at)
@@ -246,7 +248,7 @@ class Spending:
         require(points is not None and ref is not None, '22004')
         require(points <= MAX_POINTS, '22003')
         require(points >= 1, '22023')
-        require(ttl is None or timedelta(0) < ttl, '22023')
+        require(ref and (ttl is None or timedelta(0) < ttl <= LONGEST_HOLD), '22023')
         request = self._request(**asked)
         member = self.member(member_id).copy()
         payload = (points, ttl, repr(asked), at)
@@ -278,12 +280,12 @@ class Spending:
         first = self._first(member, 'capture', ref, payload)
         if first:
             return self._posting(first, True)
-        require(member.status != 'closed', 'MB102')
-        require(member.status != 'frozen', 'MB104')
         now = max(at, member.last_posted_at)
         self._settle(member, now)
         hold = next((hold for hold in member.holds if hold.ref == ref), None)
         require(hold, 'MB107')
+        require(member.status != 'closed', 'MB102')
+        require(member.status != 'frozen', 'MB104')
         event = self._capture(member, hold, hold.points if points is None else points, now)
         member.keys['capture', ref] = (event['journal_no'], payload)
         self._settle(member, now)
@@ -330,8 +332,8 @@ class Spending:
 
     # --- points as tenders of an order
 
-    def _pay_with_points(self, member, order, tenders, purchase, now):
-        """What was redeemed or held for the order pays, and holds that are named; else what is listed is redeemed now.
+    def _find_tenders(self, member, tenders, purchase):
+        """What was redeemed or held for the order, the holds that are named, and what else is listed.
 
         purchase: the order as a request for the purpose `payment`.
         """
@@ -343,7 +345,11 @@ class Spending:
         spent = [member.event(number) for *key, number in member.order_spends if tuple(key) == purchase.order]
         total = sum(hold.points for hold in before) - sum(event['points'] for event in spent)
         require(not listed or not total or sum(tender['points'] for tender in listed) == total, 'MB103')
+        return spent, before, total, naming, named, listed
 
+    def _pay_with_points(self, member, order, found, purchase, now):
+        """What was spent before pays, with the holds that are named; when nothing was, what is listed is redeemed now."""
+        spent, before, total, naming, named, listed = found
         parts = []                 # (merchant or None, points, worth)
         captured = [self._capture_for(member, hold, purchase, now) for hold in named]
         parts += [self._part(tender, event) for tender, event in zip(naming, captured)]

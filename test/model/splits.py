@@ -33,7 +33,7 @@ class Splits:
             number = sum(split['journal_no'] == event['journal_no'] for split in member.splits) + 1
             member.splits.append({
                 'journal_no': event['journal_no'], 'split_no': number, 'merchant_id': merchant_id, 'kind': kind,
-                'payer_party_id': payer, 'payee_party_id': payee, 'amount': amount, 'points': points})
+                'payer_party_id': payer, 'payee_party_id': payee, 'amount': amount, 'points': points or None})
 
     def _split_sale(self, member, event, order):
         """Per merchant the sale, the commission on its net and what becomes of the points paid there."""

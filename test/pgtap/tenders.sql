@@ -1,4 +1,5 @@
 -- Points as tenders of orders: redeemed or held before, captured or redeemed in the call; lines, basis, splits, batches.
+\set tests 133
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
