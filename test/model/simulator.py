@@ -263,10 +263,10 @@ class Simulation:
         self.expect('capture_points', self.ask('capture_points', **arguments), self.model.capture, **arguments)
 
     def find_hold(self, arguments):
-        """With a pick it is some hold that is open, if there is one; a repeated call means the same one."""
+        """With a pick it is another hold that is open, when this one is not; a repeated call means the same one."""
         pick, key = arguments.pop('pick'), (arguments['member_id'], arguments['ref'])
-        if pick is not None and key not in self.numbers:
-            holds = [(member.member_id, hold.ref) for member in self.model.members.values() for hold in member.holds]
+        holds = [(member.member_id, hold.ref) for member in self.model.members.values() for hold in member.holds]
+        if pick is not None and key not in self.numbers and key not in holds:
             self.numbers[key] = holds[pick % len(holds)] if holds else key
         arguments['member_id'], arguments['ref'] = self.numbers.get(key, key)
 
