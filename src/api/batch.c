@@ -331,6 +331,8 @@ take_back(const Batch *batch, MbrWork *work)
     *work = batch->before;
     member->lots = grown.member.lots;
     member->max_lots = grown.member.max_lots;
+    member->queue = grown.member.queue;
+    member->max_queue = grown.member.max_queue;
     member->holds = grown.member.holds;
     member->max_holds = grown.member.max_holds;
     work->journals = grown.journals;
