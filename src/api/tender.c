@@ -65,8 +65,10 @@ name_hold(const MbrPurchaseArgs *args, MbrMember *member, const MbrTenderArg *te
                 psprintf("hold \"%s\" has not " INT64_FORMAT " points", hold->ref, tender->points),
                 psprintf("It has " INT64_FORMAT ", and is captured in full.", hold->points),
                 "Leave the tender's points out.");
-        if (!is_named(tenders, hold))
-            tenders->holds[tenders->nholds++] = hold;
+        if (is_named(tenders, hold))
+            mbr_spend_refuse_limit(psprintf("hold \"%s\" comes twice", hold->ref),
+                                   "A tender names a hold of its own.", "Name each hold once.");
+        tenders->holds[tenders->nholds++] = hold;
         return;
     }
     ereport(ERROR, (errcode(MBR_ERR_NO_SPEND),
