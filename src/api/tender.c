@@ -227,13 +227,14 @@ redeem(Paying *paying, const MbrTenderArg *tender)
 
     *request = (MbrSpendArgs){.member_id = args->member_id,
                               .points = tender->points,
-                              .ref = tender->ref != NULL ? tender->ref : args->order_ref,
+                              .ref = tender->ref,
                               .merchant_id = args->merchant_id,
                               .order_ref = args->order_ref,
                               .channel = args->channel,
                               .purpose = PAYMENT,
                               .at = args->at};
-    claim_redemption(paying, request);
+    if (tender->ref != NULL) /* else the receipt makes it happen once */
+        claim_redemption(paying, request);
     judged = judge(paying, request);
     mbr_spend_check(&judged, tender->points);
     spend = mbr_spend_facts(&judged, tender->points);
