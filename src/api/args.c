@@ -138,7 +138,8 @@ mbr_get_points(FunctionCallInfo fcinfo, int arg, bool is_signed)
     if (points == 0 || (points < 0 && !is_signed))
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("points must not be " INT64_FORMAT, points),
-                 errdetail(is_signed ? "An adjustment changes the balance." : "A grant has 1 point or more."),
+                 errdetail(is_signed ? "An adjustment changes the balance."
+                                     : "At least 1 point is granted, spent or moved."),
                  errhint("Pass a number of points %s.", is_signed ? "above or below 0" : "above 0")));
     if (points > MBR_MAX_POINTS || points < -MBR_MAX_POINTS)
         ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),

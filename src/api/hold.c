@@ -187,6 +187,8 @@ load_hold(MbrSession *session, const HoldArgs *args, MbrWork *work)
 
 /* ------------------------------------------------------------------ capture */
 
+static const char *const capture_hint = "Capture at most what the hold has, in whole steps.";
+
 /*
  * What the hold's authorization said of it; a partial capture is worth its whole steps. What pays for an
  * order belongs to it, and its merchants are paid with it.
@@ -202,7 +204,7 @@ facts_of(MbrSession *session, const MbrLoad *load, const MbrWork *work, const Mb
     mbr_hold_facts(session, config, load->member_id, hold->hold_no, spend, &burn);
     if (points % burn.step != 0)
         mbr_spend_refuse_limit(psprintf(INT64_FORMAT " points are not whole steps", points),
-                               psprintf("The hold has steps of " INT64_FORMAT ".", burn.step));
+                               psprintf("The hold has steps of " INT64_FORMAT ".", burn.step), capture_hint);
     spend->value = mbr_worth(&burn, points);
     spend->currency_scale = config->currency_scale;
     if (order != NULL) {
@@ -226,7 +228,7 @@ mbr_hold_capture(MbrSession *session, const MbrLoad *load, MbrWork *work, MbrHol
     if (points > hold->points)
         mbr_spend_refuse_limit(
             psprintf(INT64_FORMAT " points are more than hold \"%s\" has", points, hold->ref),
-            psprintf("It has " INT64_FORMAT ".", hold->points));
+            psprintf("It has " INT64_FORMAT ".", hold->points), capture_hint);
     spend = facts_of(session, load, work, hold, points, order);
     *value = spend->value;
     return mbr_capture(work, spend, hold, points);

@@ -232,10 +232,10 @@ mbr_spend_judge(MbrSession *session, MbrSpendCase *spend_case, int64 order_amoun
 /* ------------------------------------------------------------------ refusals */
 
 void
-mbr_spend_refuse_limit(const char *message, const char *detail)
+mbr_spend_refuse_limit(const char *message, const char *detail, const char *hint)
 {
-    ereport(ERROR, (errcode(MBR_ERR_LIMIT), errmsg("%s", message), errdetail("%s", detail),
-                    errhint("quote_redemption() says how many points can be redeemed.")));
+    ereport(ERROR,
+            (errcode(MBR_ERR_LIMIT), errmsg("%s", message), errdetail("%s", detail), errhint("%s", hint)));
 }
 
 void
@@ -267,6 +267,8 @@ mbr_spend_need_amount(const MbrSpendCase *spend_case)
                         errhint("Pass the order's net amount, or its lines.")));
 }
 
+static const char *const ask_quote = "quote_redemption() says how many points can be redeemed.";
+
 void
 mbr_spend_check(const MbrSpendCase *spend_case, int64 points)
 {
@@ -290,7 +292,8 @@ mbr_spend_check(const MbrSpendCase *spend_case, int64 points)
             break;
         case MBR_LIMIT_STEP:
             mbr_spend_refuse_limit(psprintf(INT64_FORMAT " points are not whole steps", points),
-                                   psprintf("Points are redeemed in steps of " INT64_FORMAT ".", burn->step));
+                                   psprintf("Points are redeemed in steps of " INT64_FORMAT ".", burn->step),
+                                   ask_quote);
             break;
         case MBR_LIMIT_BALANCE:
             work->available = available;
@@ -301,18 +304,20 @@ mbr_spend_check(const MbrSpendCase *spend_case, int64 points)
                 "the share of the order that points may pay is exceeded",
                 psprintf(INT64_FORMAT " points are worth %s, with what the order has already more than that "
                                       "share.",
-                         points, mbr_money_text(mbr_worth(burn, points), spend_case->load->config->digits)));
+                         points, mbr_money_text(mbr_worth(burn, points), spend_case->load->config->digits)),
+                ask_quote);
             break;
         case MBR_LIMIT_DAILY_CAP:
             mbr_spend_refuse_limit("the daily cap of points is exceeded",
                                    psprintf(INT64_FORMAT " points a day are allowed, " INT64_FORMAT
                                                          " have been redeemed or held today.",
-                                            burn->daily_cap, spending->spent_today));
+                                            burn->daily_cap, spending->spent_today),
+                                   ask_quote);
             break;
         case MBR_LIMIT_MINIMUM:
             mbr_spend_refuse_limit(
                 psprintf(INT64_FORMAT " points are below the minimum", points),
-                psprintf("At least " INT64_FORMAT " are redeemed at a time.", burn->minimum));
+                psprintf("At least " INT64_FORMAT " are redeemed at a time.", burn->minimum), ask_quote);
             break;
     }
     mbr_raise_refusal(work);

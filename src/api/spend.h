@@ -56,7 +56,7 @@ extern int64 mbr_spend_amount(const MbrSpendArgs *args, const MbrConfig *config)
 /* Raises 22004 where the rule has a share and no amount was given. */
 extern void mbr_spend_need_amount(const MbrSpendCase *spend_case);
 extern void mbr_spend_refuse_order(const MbrSpendArgs *args);
-extern void mbr_spend_refuse_limit(const char *message, const char *detail);
+extern void mbr_spend_refuse_limit(const char *message, const char *detail, const char *hint);
 /* Raises what stands against redeeming that many points. */
 extern void mbr_spend_check(const MbrSpendCase *spend_case, int64 points);
 /* Captures points of an open hold, for the order when one is given; *value is their worth. */

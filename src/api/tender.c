@@ -58,13 +58,17 @@ name_hold(const MbrPurchaseArgs *args, MbrMember *member, const MbrTenderArg *te
         if (hold->order_ref != NULL &&
             (args->order_ref == NULL || !mbr_hold_is_of_order(hold, args->merchant_id, args->order_ref)))
             mbr_spend_refuse_limit(psprintf("hold \"%s\" is for another order", hold->ref),
-                                   "A hold that names an order pays for no other.");
+                                   "A hold that names an order pays for no other.",
+                                   "Leave the tender out, or accrue that order.");
         if (tender->points != 0 && tender->points != hold->points)
             mbr_spend_refuse_limit(
                 psprintf("hold \"%s\" has not " INT64_FORMAT " points", hold->ref, tender->points),
-                psprintf("It has " INT64_FORMAT ", and is captured in full.", hold->points));
-        if (!is_named(tenders, hold))
-            tenders->holds[tenders->nholds++] = hold;
+                psprintf("It has " INT64_FORMAT ", and is captured in full.", hold->points),
+                "Leave the tender's points out.");
+        if (is_named(tenders, hold))
+            mbr_spend_refuse_limit(psprintf("hold \"%s\" comes twice", hold->ref),
+                                   "A tender names a hold of its own.", "Name each hold once.");
+        tenders->holds[tenders->nholds++] = hold;
         return;
     }
     ereport(ERROR, (errcode(MBR_ERR_NO_SPEND),
@@ -106,7 +110,8 @@ compare_listed(const MbrPurchaseArgs *args, MbrTenders *tenders)
     tenders->redeems = before == 0;
     if (tenders->nlisted > 0 && before > 0 && listed != before)
         mbr_spend_refuse_limit(psprintf("tenders list " INT64_FORMAT " points", listed),
-                               psprintf(INT64_FORMAT " were redeemed or held for the order before.", before));
+                               psprintf(INT64_FORMAT " were redeemed or held for the order before.", before),
+                               "List just these, or leave them out.");
 }
 
 MbrTenders
@@ -247,7 +252,8 @@ refuse_worth(const Paying *paying, int64 value, int64 most)
     mbr_spend_refuse_limit(
         psprintf("points worth %s are more than may pay for the order", mbr_money_text(value, digits)),
         psprintf("Its net amount is %s, and points may pay %s of it.",
-                 mbr_money_text(paying->purchase->amount, digits), mbr_money_text(most, digits)));
+                 mbr_money_text(paying->purchase->amount, digits), mbr_money_text(most, digits)),
+        "Reverse a redemption or void a hold of the order, and try again.");
 }
 
 /* All points within the net, those of purpose payment within their rule's share of it. */
@@ -295,7 +301,8 @@ spread_share(MbrPurchase *purchase, const Share *share)
     if (share->value > left || left == 0)
         mbr_spend_refuse_limit(
             psprintf("points are worth more than is left of merchant %d's lines", share->merchant_id),
-            "A tender with a merchant_id pays for that merchant's lines only.");
+            "A tender with a merchant_id pays for that merchant's lines only.",
+            "Pass fewer points, or leave merchant_id out.");
     for (int i = 0; i < n; i++)
         weights[i] = is_for(share, &purchase->lines[i])
                          ? (MbrWide)(purchase->lines[i].amount - purchase->lines[i].tendered)

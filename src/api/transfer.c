@@ -39,13 +39,15 @@ check_limits(MbrSession *session, const TransferArgs *args, const MbrConfig *con
     if (args->points < config->transfer_minimum)
         mbr_spend_refuse_limit(
             psprintf(INT64_FORMAT " points are below the minimum of a transfer", args->points),
-            psprintf("At least " INT64_FORMAT " are transferred at a time.", config->transfer_minimum));
+            psprintf("At least " INT64_FORMAT " are transferred at a time.", config->transfer_minimum),
+            "Transfer more at a time.");
     sent = mbr_sent_on(session, args->from, from->posted_day);
     if (sent + args->points > config->transfer_daily_limit)
         mbr_spend_refuse_limit("the daily limit of transfers is exceeded",
                                psprintf(INT64_FORMAT " points a day are allowed, " INT64_FORMAT
                                                      " have been sent today.",
-                                        config->transfer_daily_limit, sent));
+                                        config->transfer_daily_limit, sent),
+                               "Transfer fewer points, or on another day.");
 }
 
 /* Two transfers that cross wait for each other in one direction. */

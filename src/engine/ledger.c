@@ -506,7 +506,7 @@ mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max)
         }
         parts[n] = (MbrHoldPart){.lot_no = lot->lot_no, .points = min64(points, unheld(lot))};
         points -= parts[n].points;
-        lot->held += parts[n].points;
+        lot->held += MBR_CANARY(HOLD_NOT_KEPT) ? 0 : parts[n].points;
         lot->changed = true;
         work->member.held += parts[n++].points;
     }
@@ -534,6 +534,8 @@ mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_
     lot->changed = true;
     lot->released_at = max64(lot->released_at, work->posted_at);
     post(work, journal->journal_no, lot->lot_no, points);
+    if (member->debt > 0 && pays_debt(lot, work->posted_at))
+        pay_debt(work, journal->journal_no, lot, min64(member->debt, unheld(lot)));
 }
 
 /* Each lot taken opens one of the same life. */

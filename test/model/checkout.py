@@ -24,25 +24,27 @@ class Checkout:
 
     def setup(self):
         """Whole steps that members can mostly afford."""
-        return [{'do': 'burn_rule_update', 'burn_rule_id': 1, 'changes': dict(self._terms(), share=self.plan.pick(
-            (None, Decimal('0.15'), Decimal('0.5'), Decimal(1)))) | {'minimum': 1}}, self.insert_rule(), self.insert_rule()]
+        share = self.plan.pick((None, Decimal('0.15'), Decimal('0.5'), Decimal(1)))
+        return [{'do': 'burn_rule_update', 'burn_rule_id': 1, 'changes': {**self._terms(), 'share': share, 'minimum': 1}},
+                self.insert_rule('item'), self.insert_rule('parking'), self.insert_rule()]
 
     def rule_operation(self):
         if len(self.rules) < MOST_RULES and self.plan.chance(0.3):
             return self.insert_rule()
         return self._update_rule()
 
-    def insert_rule(self):
+    def insert_rule(self, purpose=None):
+        """One for a purpose is for everything there."""
         plan, number = self.plan, len(self.rules) + 1
         columns = {'burn_rule_id': number, 'code': f'burn_{number}', 'name': f'Burn {number}', 'status': 'active',
-                   'purpose': plan.pick(PURPOSES), **self._terms(), **self._extras(0.15)}
+                   'purpose': purpose or plan.pick(PURPOSES), **self._terms(), **({} if purpose else self._extras(0.25))}
         self.rules[number] = columns
         return {'do': 'burn_rule', 'columns': dict(columns)}
 
     def _update_rule(self):
         plan = self.plan
         number = plan.pick(sorted(self.rules))
-        changes = self._extras(1) | self._terms() | {'status': plan.pick(('active', 'active', 'active', 'active', 'paused', 'ended', 'draft'))}
+        changes = self._extras(0.5) | self._terms() | {'status': plan.pick(('active', 'active', 'active', 'active', 'paused', 'ended', 'draft'))}
         changes = dict(plan.random.sample(sorted(changes.items(), key=lambda item: item[0]), plan.random.randint(1, 3)))
         self.rules[number].update(changes)
         return {'do': 'burn_rule_update', 'burn_rule_id': number, 'changes': changes}
@@ -115,7 +117,7 @@ class Checkout:
     def _points(self, purpose):
         plan = self.plan
         steps = [rule['step'] for rule in self.rules.values() if rule['purpose'] == purpose] or [1]
-        return plan.pick(('max', ('part', plan.random.randint(1, 60)), ('part', plan.random.randint(1, 30)),
+        return plan.pick(('max', *(('part', plan.random.randint(1, most)) for most in (60, 30, 10)),
                           plan.pick(steps) * plan.random.randint(1, 30)))
 
     def _redeem(self):
@@ -152,6 +154,8 @@ class Checkout:
             self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
         elif plan.chance(0.15):
             self.todo.append(lambda: self._reverse(label, ref))
+        if plan.chance(0.15):
+            self.todo.append(lambda: plan.adjust(label, -plan.random.randint(1000, 50_000)))
         if operation['order_ref'] and plan.chance(0.4):
             self.todo.append(plan.accrue)
 
@@ -175,22 +179,22 @@ class Checkout:
         return plan.pick([key for key in keys if key[0] == plan.focus] or keys[-8:] or [(plan.someone(), 'none')])
 
     def _capture(self, label=None, ref=None):
-        plan, pick = self.plan, None
+        plan = self.plan
         if ref is None:
-            (label, ref), pick = self._one_of(self.holds if plan.chance(0.95) else self.spent), self._pick()
-        operation = {'do': 'capture', 'label': label, 'ref': ref, 'pick': pick, 'at': plan.posting_time(), 'points': plan.pick(
-            (None, None, ('part', plan.random.randint(1, 100)), ('part', 50), plan.random.randint(1, 200)))}
+            label, ref = self._one_of(self.holds if plan.chance(0.95) else self.spent)
+        operation = {'do': 'capture', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': plan.posting_time(),
+                     'points': plan.pick((None, None, ('part', plan.random.randint(1, 100)), ('part', 50),
+                                          plan.random.randint(1, 200)))}
         plan.keyed.append(operation)
         return operation
 
     def _void(self, label=None, ref=None):
-        pick = None
         if ref is None:
-            (label, ref), pick = self._one_of(self.holds if self.plan.chance(0.9) else self.spent), self._pick()
-        return {'do': 'void', 'label': label, 'ref': ref, 'pick': pick, 'at': self.plan.posting_time()}
+            label, ref = self._one_of(self.holds if self.plan.chance(0.9) else self.spent)
+        return {'do': 'void', 'label': label, 'ref': ref, 'pick': self._pick(), 'at': self.plan.posting_time()}
 
     def _pick(self):
-        return self.plan.pick((None, self.plan.random.randrange(10)))
+        return self.plan.pick((None, *(self.plan.random.randrange(1000) for _ in range(3))))
 
     def _reverse(self, label=None, ref=None):
         pick = None

@@ -216,7 +216,7 @@ class Plan:
             return self.checkout.todo.pop(0)()
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
-            self.accrue: 0.28, self._again: 0.07, self._grant: 0.08, self._adjust: 0.07, self._configuration: 0.06,
+            self.accrue: 0.28, self._again: 0.07, self._grant: 0.08, self.adjust: 0.07, self._configuration: 0.06,
             self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
             self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
@@ -371,10 +371,11 @@ class Plan:
                 'ref': self.new_ref(), 'at': self.now,
                 'expires_at': self.pick((None, self.now + timedelta(days=self.random.randint(30, 1500))))}
 
-    def _adjust(self):
+    def adjust(self, label=None, points=None):
         sign = -1 if self.chance(0.75) else 1
-        operation = {'do': 'adjust', 'label': self.someone(), 'points': sign * self._points(), 'reason': 'complaint',
-                     'ref': self.new_ref(), 'at': self.posting_time()}
+        operation = {'do': 'adjust', 'label': self.someone() if label is None else label,
+                     'points': points or sign * self._points(), 'reason': 'complaint', 'ref': self.new_ref(),
+                     'at': self.posting_time()}
         self.keyed.append(operation)
         return operation
 

@@ -125,6 +125,8 @@ class Simulation:
             if label not in self.ids:
                 return             # its enrolment was left out of a shortened list
             arguments['member_id'] = self.ids[label]
+        if operation['do'] in ('capture', 'void'):
+            self.find_hold(arguments)
         if 'to_label' in arguments:
             arguments['to_member_id'] = self.ids.get(arguments.pop('to_label'), 10**9)
         getattr(self, 'do_' + operation['do'])(**arguments)
@@ -255,18 +257,18 @@ class Simulation:
     def do_authorize(self, **arguments):
         self.spend('authorize', **arguments)
 
-    def do_capture(self, member_id, ref, points, at, pick):
-        ref = self.open_hold(member_id, ref, pick)
+    def do_capture(self, member_id, ref, points, at):
         points = self.drawn(points, ('capture', ref), lambda: self.held(member_id, ref))
         arguments = {'member_id': member_id, 'ref': ref, 'points': points, 'at': at}
         self.expect('capture_points', self.ask('capture_points', **arguments), self.model.capture, **arguments)
 
-    def open_hold(self, member_id, ref, pick):
-        """Mostly a hold that is open; a repeated call means the same one."""
-        member = self.model.members.get(member_id)
-        if pick is not None and (member_id, ref) not in self.numbers and member and member.holds:
-            self.numbers[member_id, ref] = member.holds[pick % len(member.holds)].ref
-        return self.numbers.get((member_id, ref), ref)
+    def find_hold(self, arguments):
+        """With a pick it is another hold that is open, when this one is not; a repeated call means the same one."""
+        pick, key = arguments.pop('pick'), (arguments['member_id'], arguments['ref'])
+        holds = [(member.member_id, hold.ref) for member in self.model.members.values() for hold in member.holds]
+        if pick is not None and key not in self.numbers and key not in holds:
+            self.numbers[key] = holds[pick % len(holds)] if holds else key
+        arguments['member_id'], arguments['ref'] = self.numbers.get(key, key)
 
     def held(self, member_id, ref):
         member = self.model.members.get(member_id)
@@ -275,8 +277,7 @@ class Simulation:
                 return hold.points, member.event(hold.hold_no)['rules']['burn_rule']['step']
         return 1, 1
 
-    def do_void(self, member_id, ref, at, pick):
-        arguments = {'member_id': member_id, 'ref': self.open_hold(member_id, ref, pick), 'at': at}
+    def do_void(self, **arguments):
         self.expect('void_points', self.ask('void_points', **arguments), self.model.void, **arguments)
 
     def do_reverse(self, pick, **arguments):
@@ -310,8 +311,10 @@ class Simulation:
         numbered = []
         for number, tender in enumerate(tenders):
             if tender['kind'] == 'points':
-                if 'hold_ref' in tender:
-                    tender = dict(tender, hold_ref=self.open_hold(member_id, tender['hold_ref'], number))
+                member = self.model.members.get(member_id)
+                if 'hold_ref' in tender and member and member.holds:
+                    refs = self.numbers.setdefault(('hold', tender['hold_ref']), member.holds[0].ref)
+                    tender = dict(tender, hold_ref=refs)
                 key = ('tender', merchant_id, order_ref, number)
                 tender = dict(tender, points=self.drawn(tender['points'], key, most))
             numbered.append(tender)

@@ -363,7 +363,7 @@ class Spending:
                 parts.append(self._part(tender, redeemed[-1]))
         if not parts:
             return None
-        self._require_worth(member, sum(worth for *_, worth in parts), purchase)
+        self._require_worth(member, earlier + captured + redeemed, purchase)
         self._tender_lines(order, parts)
         member.order_spends = [spend for spend in member.order_spends if tuple(spend[:2]) != purchase.order]
         return {'points': sum(points for _, points, _ in parts), 'value': sum(worth for *_, worth in parts),
@@ -397,10 +397,12 @@ class Spending:
         shares = self._spread_money(worth, [tender['points'] for tender in listed])
         return [self._part(tender, {'points': -tender['points'], 'amount': share}) for tender, share in zip(listed, shares)]
 
-    def _require_worth(self, member, worth, purchase):
+    def _require_worth(self, member, events, purchase):
+        """All within the net, those of purpose payment within their rule's share of it."""
         rule = self._burn_rule(member, purchase, purchase.occurred_at)
         share = 1 if rule is None or rule.share is None else rule.share
-        require(worth <= purchase.amount * share, 'MB103')
+        require(sum(event['amount'] for event in events) <= purchase.amount, 'MB103')
+        require(sum(event['amount'] for event in events if event['purpose'] == 'payment') <= purchase.amount * share, 'MB103')
 
     def _tender_lines(self, order, parts):
         """Those of a merchant over its lines, then the others over what is left of all, pro rata."""

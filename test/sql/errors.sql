@@ -421,6 +421,116 @@ SELECT membership.review_accrual(1, 4, 'reject', 'no slip');
 SELECT membership.review_accrual(1, 4, 'approve', 'ok');
 \echo :SQLSTATE
 
+-- ------------------------------------------------------------------ spending
+
+-- members 4 and 5, 1,000 points each of the like that are worth 3.00 a hundred, up to 15 % of an order; 3 is closed
+SELECT (membership.enroll_member('card', 'spender')).member_id AS spender, (membership.enroll_member('card', 'frozen')).member_id AS frozen \gset
+SELECT points, balance FROM membership.grant_points(:spender, 1000, 'gift', 'S');
+SELECT points, balance FROM membership.grant_points(:frozen, 1000, 'gift', 'S');
+SELECT membership.set_member_status(:frozen, 'frozen', 'fraud');
+SELECT membership.redeem_points(:spender, 0, 'R');
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 100, 'R');
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 100, 'R', order_ref => 'O', order_amount => 100);
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 100, 'R', order_amount => -1);
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 100, 'R', order_amount => 100, lines => '[{"amount": 99}]');
+\echo :SQLSTATE
+SELECT membership.redeem_points(9, 100, 'R');
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 100, 'R', 9, order_amount => 100);
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 1100, 'R', order_amount => 10000);
+\echo :SQLSTATE
+SELECT membership.redeem_points(3, 100, 'R', order_amount => 100);
+\echo :SQLSTATE
+SELECT membership.redeem_points(:frozen, 100, 'R', order_amount => 100);
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 150, 'R', order_amount => 100);
+\echo :SQLSTATE
+-- 100.00 x 0.15 = 15.00: 500 points
+SELECT membership.redeem_points(:spender, 600, 'R', order_amount => 100);
+\echo :SQLSTATE
+UPDATE membership.burn_rule SET minimum = 200, daily_cap = 300;
+SELECT membership.redeem_points(:spender, 100, 'R', order_amount => 100);
+\echo :SQLSTATE
+SELECT membership.redeem_points(:spender, 400, 'R', order_amount => 100);
+\echo :SQLSTATE
+UPDATE membership.burn_rule SET minimum = 100, daily_cap = NULL;
+SELECT membership.redeem_points(:spender, 100, 'R', order_amount => 100, purpose => 'parking');
+\echo :SQLSTATE
+SELECT points FROM membership.accrue_points(:spender, 1, 100, 'SPENT', tenders => '[{"kind": "points", "points": 100, "ref": "T"}]');
+SELECT membership.redeem_points(:spender, 100, 'R', 1, 'SPENT', 100);
+\echo :SQLSTATE
+SELECT membership.reverse_redemption(:spender, 'T', 'wrong');
+\echo :SQLSTATE
+SELECT membership.reverse_redemption(:spender, 'R', 'wrong');
+\echo :SQLSTATE
+SELECT points FROM membership.redeem_points(:spender, 100, 'R', order_amount => 100);
+SELECT membership.redeem_points(:spender, 200, 'R', order_amount => 100);
+\echo :SQLSTATE
+SELECT points FROM membership.reverse_redemption(:spender, 'R', 'wrong');
+SELECT membership.reverse_redemption(:spender, 'R', 'otherwise');
+\echo :SQLSTATE
+SELECT membership.authorize_points(:spender, 100, 'H', '0');
+\echo :SQLSTATE
+SELECT points FROM membership.authorize_points(:spender, 200, 'H', order_amount => 100);
+SELECT membership.capture_points(:spender, 'X');
+\echo :SQLSTATE
+SELECT membership.void_points(:spender, 'X');
+\echo :SQLSTATE
+SELECT membership.capture_points(:spender, 'H', 300);
+\echo :SQLSTATE
+SELECT membership.capture_points(:spender, 'H', 150);
+\echo :SQLSTATE
+SELECT points FROM membership.capture_points(:spender, 'H', 100);
+SELECT membership.capture_points(:spender, 'H');
+\echo :SQLSTATE
+SELECT membership.void_points(:spender, 'H');
+\echo :SQLSTATE
+SELECT points FROM membership.authorize_points(:spender, 100, 'V', order_amount => 100);
+SELECT points FROM membership.void_points(:spender, 'V');
+SELECT membership.capture_points(:spender, 'V');
+\echo :SQLSTATE
+SELECT points FROM membership.authorize_points(:spender, 100, 'OTHER', NULL, 1, 'ANOTHER', 100);
+SELECT membership.accrue_points(:spender, 1, 100, 'NEXT', tenders => '[{"kind": "points", "hold_ref": "OTHER"}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(:spender, 1, 100, 'NEXT', tenders => '[{"kind": "points", "hold_ref": "V"}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(:spender, 1, 100, 'ANOTHER', tenders => '[{"kind": "points", "points": 200}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(:spender, 1, 100, 'ANOTHER', tenders => '[{"kind": "points", "points": 200, "hold_ref": "OTHER"}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(:spender, 1, 10, 'ANOTHER');
+\echo :SQLSTATE
+SELECT membership.accrue_points(:spender, 1, 100, 'NEXT', tenders => '[{"kind": "points", "points": 100, "amount": 2.99}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(:spender, 1, 100, 'NEXT', tenders => '[{"kind": "points", "points": 100, "merchant_id": 2}]');
+\echo :SQLSTATE
+SELECT membership.accrue_points(:spender, 1, 100, 'NEXT', tenders => '[{"kind": "points"}]');
+\echo :SQLSTATE
+SELECT membership.transfer_points(:spender, :frozen, 100, 'T');
+\echo :SQLSTATE
+UPDATE membership.program SET transfers = true, transfer_minimum = 10, transfer_daily_limit = 50;
+SELECT membership.transfer_points(:spender, :spender, 100, 'T');
+\echo :SQLSTATE
+SELECT membership.transfer_points(:spender, :frozen, 10, 'T');
+\echo :SQLSTATE
+SELECT membership.transfer_points(:spender, 3, 10, 'T');
+\echo :SQLSTATE
+SELECT membership.transfer_points(:spender, 2, 9, 'T');
+\echo :SQLSTATE
+SELECT membership.transfer_points(:spender, 2, 51, 'T');
+\echo :SQLSTATE
+SELECT membership.transfer_points(:spender, 2, 10000, 'T');
+\echo :SQLSTATE
+INSERT INTO membership.burn_rule (burn_rule_id, code, name, step, value, condition) VALUES (2, 'bad', 'Bad', 1, 1, 'order_amount > 5 points');
+\echo :SQLSTATE
+INSERT INTO membership.burn_rule (burn_rule_id, code, name, step, value, merchant_ids) VALUES (2, 'bad', 'Bad', 1, 1, '{99}');
+\echo :SQLSTATE
+
 -- ------------------------------------------------------------------ reading
 
 SELECT membership.statement(NULL);
