@@ -148,9 +148,10 @@ CREATE TYPE membership.statement_line AS (
     amount        numeric,
     reason        text,
     occurred_at   timestamptz,
-    posted_at     timestamptz
+    posted_at     timestamptz,
+    counterpart_id bigint
 );
-COMMENT ON TYPE membership.statement_line IS 'One line of a member''s points statement.';
+COMMENT ON TYPE membership.statement_line IS 'One line of a member''s points statement. counterpart_id: of a transfer, the other member.';
 
 CREATE TYPE membership.violation AS (
     member_id bigint,

@@ -1,5 +1,5 @@
 -- Guards: history is append-only, configuration is never deleted or renumbered, and every change of
--- configuration gets a new version. The functions are the extension's; dropping it takes the triggers
+-- configuration gets a new version, before and after it. The functions are the extension's; dropping it takes the triggers
 -- along, and upgrade_program() makes them again.
 
 CREATE OR REPLACE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.journal
@@ -41,15 +41,27 @@ CREATE OR REPLACE TRIGGER program_version BEFORE UPDATE ON membership.program
     FOR EACH ROW EXECUTE FUNCTION membership._config_version();
 CREATE OR REPLACE TRIGGER party_changed BEFORE INSERT OR UPDATE ON membership.party
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER party_written AFTER INSERT OR UPDATE ON membership.party
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER mall_changed BEFORE INSERT OR UPDATE ON membership.mall
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER mall_written AFTER INSERT OR UPDATE ON membership.mall
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER merchant_changed BEFORE INSERT OR UPDATE ON membership.merchant
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER merchant_written AFTER INSERT OR UPDATE ON membership.merchant
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER contract_changed BEFORE INSERT OR UPDATE ON membership.contract
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER contract_written AFTER INSERT OR UPDATE ON membership.contract
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER tier_changed BEFORE INSERT OR UPDATE ON membership.tier
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER tier_written AFTER INSERT OR UPDATE ON membership.tier
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER access_grant_changed BEFORE INSERT OR UPDATE OR DELETE ON membership.access_grant
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER access_grant_written AFTER INSERT OR UPDATE OR DELETE ON membership.access_grant
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 
 CREATE OR REPLACE TRIGGER earn_rule_keep BEFORE UPDATE OR DELETE ON membership.earn_rule
@@ -57,6 +69,8 @@ CREATE OR REPLACE TRIGGER earn_rule_keep BEFORE UPDATE OR DELETE ON membership.e
 CREATE OR REPLACE TRIGGER earn_rule_no_truncate BEFORE TRUNCATE ON membership.earn_rule
     FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
 CREATE OR REPLACE TRIGGER earn_rule_changed BEFORE INSERT OR UPDATE ON membership.earn_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER earn_rule_written AFTER INSERT OR UPDATE ON membership.earn_rule
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER earn_rule_check BEFORE INSERT OR UPDATE ON membership.earn_rule
     FOR EACH ROW EXECUTE FUNCTION membership._check_rule();
@@ -70,6 +84,8 @@ CREATE OR REPLACE TRIGGER burn_rule_keep BEFORE UPDATE OR DELETE ON membership.b
 CREATE OR REPLACE TRIGGER burn_rule_no_truncate BEFORE TRUNCATE ON membership.burn_rule
     FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_config();
 CREATE OR REPLACE TRIGGER burn_rule_changed BEFORE INSERT OR UPDATE ON membership.burn_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
+CREATE OR REPLACE TRIGGER burn_rule_written AFTER INSERT OR UPDATE ON membership.burn_rule
     FOR EACH STATEMENT EXECUTE FUNCTION membership._config_changed();
 CREATE OR REPLACE TRIGGER burn_rule_check BEFORE INSERT OR UPDATE ON membership.burn_rule
     FOR EACH ROW EXECUTE FUNCTION membership._check_burn_rule();

@@ -130,14 +130,20 @@ membership_config_version(PG_FUNCTION_ARGS)
         heap_modify_tuple_by_cols(trigger->tg_newtuple, desc, 1, &attno, &version, &isnull));
 }
 
+/*
+ * Before a statement, so that changes wait for each other; and after it, because what is called while it runs
+ * keeps the configuration as it is half-way.
+ */
 Datum
 membership_config_changed(PG_FUNCTION_ARGS)
 {
+    bool before =
+        CALLED_AS_TRIGGER(fcinfo) && TRIGGER_FIRED_BEFORE(((TriggerData *)fcinfo->context)->tg_event);
     MbrArgs args = MBR_NO_ARGS;
     MbrSession session;
 
     (void)mbr_need_trigger(fcinfo,
-                           (MbrFiring){.before = true, .inserts = true, .updates = true, .removes = true});
+                           (MbrFiring){.before = before, .inserts = true, .updates = true, .removes = true});
     mbr_enter(&session, false);
     (void)mbr_plan_run(&session, MBR_PLAN_TOUCH_PROGRAM, &args);
     mbr_leave(&session);

@@ -9,8 +9,10 @@
 
 #include "utils/builtins.h"
 
+#include "api/contain.h"
 #include "api/describe.h"
 #include "api/match.h"
+#include "engine/canary.h"
 #include "rule/evaluate.h"
 #include "store/plan.h"
 #include "store/rules.h"
@@ -140,6 +142,8 @@ in_force(const Match *match, const MbrRuleVersion *version)
 {
     int64 moment = match->about.work->occurred_at;
 
+    if (MBR_CANARY(NEWEST_VERSION))
+        return version->superseded_at == DT_NOEND;
     return version->effective_from <= moment && moment < version->superseded_at;
 }
 
@@ -174,24 +178,63 @@ set_matched(const Match *match, MbrUse *use, const MbrSubject *subject)
     use->message = NULL;
 }
 
+typedef struct Compilation {
+    MemoryContext context;
+    const char *text;
+    MbrCondition *condition;
+} Compilation;
+
+static void
+compile(void *argument)
+{
+    Compilation *compilation = argument;
+    MemoryContext saved = MemoryContextSwitchTo(compilation->context);
+
+    compilation->condition = mbr_condition_compile(compilation->text);
+    MemoryContextSwitchTo(saved);
+}
+
+ErrorData *
+mbr_compile(MemoryContext context, const char *text, MbrCondition **condition)
+{
+    Compilation compilation = {.context = context, .text = text};
+    ErrorData *error = NULL;
+
+    if (text == NULL || *condition != NULL)
+        return NULL;
+    error = mbr_contain(NULL, MBR_CONTAIN_NO_TABLES, compile, &compilation);
+    *condition = compilation.condition;
+    return error;
+}
+
+static void
+set_failed(MbrUse *use, int sqlerrcode, const char *message)
+{
+    use->outcome = MBR_OUTCOME_FAILED;
+    use->sqlstate = pstrdup(unpack_sql_state(sqlerrcode));
+    use->message = message;
+}
+
 static void
 try_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subject)
 {
     const char *reason = filtered_out(match, version, subject);
-    MbrCondition *condition;
+    ErrorData *error;
 
     if (reason != NULL) {
         if (use->outcome == MBR_OUTCOME_NOT_MATCHED && use->message == NULL)
             use->message = reason;
         return;
     }
-    condition = mbr_rule_condition(match->set, version);
-    if (condition == NULL) {
+    error = mbr_compile(match->set->context, version->text, &version->condition);
+    if (error != NULL) {
+        set_failed(use, error->sqlerrcode, error->message);
+    } else if (version->condition == NULL) {
         set_matched(match, use, subject);
-        return;
+    } else {
+        match->about.columns |= mbr_condition_columns(version->condition);
+        add_trial(match, use, subject);
     }
-    match->about.columns |= mbr_condition_columns(condition);
-    add_trial(match, use, subject);
 }
 
 static void
@@ -218,9 +261,7 @@ conclude(const Match *match, const Trial *trial, const MbrProbe *probe)
     if (use->outcome == MBR_OUTCOME_FAILED) {
         return; /* on an earlier line: the rule has failed as a whole */
     } else if (probe->failed) {
-        use->outcome = MBR_OUTCOME_FAILED;
-        use->sqlstate = pstrdup(unpack_sql_state(probe->sqlerrcode));
-        use->message = probe->message;
+        set_failed(use, probe->sqlerrcode, probe->message);
     } else if (probe->holds) {
         set_matched(match, use, trial->subject);
     } else if (use->outcome == MBR_OUTCOME_NOT_MATCHED) {

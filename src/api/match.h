@@ -13,6 +13,12 @@
 extern void mbr_match_rules(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                             MbrPurchase *purchase, bool explain);
 
+/*
+ * Compiles a rule's condition, when first needed, into the memory of the rules. One that was accepted when it
+ * was saved and is not any more, by another PostgreSQL say, returns the error.
+ */
+extern ErrorData *mbr_compile(MemoryContext context, const char *text, MbrCondition **condition);
+
 /* Whether an order passes all filters of a burn rule. */
 extern bool mbr_filters_pass(const MbrFilter *filters, const MbrSubject *order, const MbrPurchase *purchase);
 

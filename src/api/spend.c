@@ -90,10 +90,13 @@ mbr_spend_is_posted(MbrSession *session, const MbrSpendArgs *args)
 static bool
 condition_holds(MbrBurnRules *rules, MbrBurnRule *rule, MbrDescription *about, MbrSubject *order)
 {
-    MbrProbe probe = {.condition = mbr_burn_condition(rules, rule)};
+    MbrProbe probe = {0};
 
-    if (probe.condition == NULL)
+    if (mbr_compile(rules->context, rule->text, &rule->condition) != NULL)
+        return false;
+    if (rule->condition == NULL)
         return true;
+    probe.condition = rule->condition;
     about->columns = mbr_condition_columns(probe.condition);
     mbr_describe_prepare(about);
     mbr_describe(about, order);

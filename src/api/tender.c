@@ -15,6 +15,8 @@
 #include "util/error.h"
 #include "util/money.h"
 
+#define PAYMENT "payment" /* the purpose that a purchase redeems points for */
+
 /* A part of what was paid. */
 typedef struct Share {
     int64 points;
@@ -30,7 +32,8 @@ typedef struct Paying {
     MbrPurchase *purchase;
     Share *shares;
     int nshares;
-    int64 *spent; /* journal numbers */
+    int64 payment; /* worth of the points of purpose payment */
+    int64 *spent;  /* journal numbers */
 } Paying;
 
 /* ------------------------------------------------------------------ find */
@@ -62,8 +65,10 @@ name_hold(const MbrPurchaseArgs *args, MbrMember *member, const MbrTenderArg *te
                 psprintf("hold \"%s\" has not " INT64_FORMAT " points", hold->ref, tender->points),
                 psprintf("It has " INT64_FORMAT ", and is captured in full.", hold->points),
                 "Leave the tender's points out.");
-        if (!is_named(tenders, hold))
-            tenders->holds[tenders->nholds++] = hold;
+        if (is_named(tenders, hold))
+            mbr_spend_refuse_limit(psprintf("hold \"%s\" comes twice", hold->ref),
+                                   "A tender names a hold of its own.", "Name each hold once.");
+        tenders->holds[tenders->nholds++] = hold;
         return;
     }
     ereport(ERROR, (errcode(MBR_ERR_NO_SPEND),
@@ -136,12 +141,14 @@ mbr_tenders_events(const MbrTenders *tenders)
 /* ------------------------------------------------------------------ post */
 
 static void
-add_share(Paying *paying, int64 journal_no, int64 points, int64 value, int merchant_id)
+add_share(Paying *paying, int64 journal_no, Share share, const char *purpose)
 {
     paying->spent[paying->nshares] = journal_no;
-    paying->shares[paying->nshares++] = (Share){points, value, merchant_id};
-    paying->purchase->points_tendered += points;
-    paying->purchase->tendered += value;
+    paying->shares[paying->nshares++] = share;
+    paying->purchase->points_tendered += share.points;
+    paying->purchase->tendered += share.value;
+    if (strcmp(purpose, PAYMENT) == 0)
+        paying->payment += share.value;
 }
 
 static void
@@ -183,7 +190,9 @@ capture_hold(Paying *paying, MbrHold *hold)
         work->member.order_spends--;
     if (tender != NULL)
         check_amount(paying, tender, hold->points, value);
-    add_share(paying, journal->journal_no, hold->points, value, tender == NULL ? 0 : tender->merchant_id);
+    add_share(paying, journal->journal_no,
+              (Share){hold->points, value, tender == NULL ? 0 : tender->merchant_id},
+              journal->spend->purpose);
 }
 
 static MbrSpendCase
@@ -222,7 +231,7 @@ redeem(Paying *paying, const MbrTenderArg *tender)
                               .merchant_id = args->merchant_id,
                               .order_ref = args->order_ref,
                               .channel = args->channel,
-                              .purpose = "payment",
+                              .purpose = PAYMENT,
                               .at = args->at};
     claim_redemption(paying, request);
     judged = judge(paying, request);
@@ -231,9 +240,23 @@ redeem(Paying *paying, const MbrTenderArg *tender)
     check_amount(paying, tender, tender->points, spend->value);
     journal = mbr_redeem(paying->work, spend, tender->points);
     mbr_raise_refusal(paying->work);
-    add_share(paying, journal->journal_no, tender->points, spend->value, tender->merchant_id);
+    add_share(paying, journal->journal_no, (Share){tender->points, spend->value, tender->merchant_id},
+              PAYMENT);
 }
 
+static void
+refuse_worth(const Paying *paying, int64 value, int64 most)
+{
+    int digits = paying->load->config->digits;
+
+    mbr_spend_refuse_limit(
+        psprintf("points worth %s are more than may pay for the order", mbr_money_text(value, digits)),
+        psprintf("Its net amount is %s, and points may pay %s of it.",
+                 mbr_money_text(paying->purchase->amount, digits), mbr_money_text(most, digits)),
+        "Reverse a redemption or void a hold of the order, and try again.");
+}
+
+/* All points within the net, those of purpose payment within their rule's share of it. */
 static void
 check_worth(Paying *paying)
 {
@@ -241,20 +264,17 @@ check_worth(Paying *paying)
     const MbrSpendArgs request = {.member_id = paying->args->member_id,
                                   .merchant_id = paying->args->merchant_id,
                                   .channel = paying->args->channel,
-                                  .purpose = "payment"};
-    int64 most = purchase->amount;
+                                  .purpose = PAYMENT};
     MbrSpendCase judged = judge(paying, &request);
-    int digits = paying->load->config->digits;
+    int64 most;
 
-    if (judged.rule != NULL && judged.rule->burn.share != MBR_UNLIMITED)
-        most = (int64)((MbrWide)most * judged.rule->burn.share / MBR_RATE_SCALE);
-    if (purchase->tendered > most)
-        mbr_spend_refuse_limit(psprintf("points worth %s are more than may pay for the order",
-                                        mbr_money_text(purchase->tendered, digits)),
-                               psprintf("Its net amount is %s, and points may pay %s of it.",
-                                        mbr_money_text(purchase->amount, digits),
-                                        mbr_money_text(most, digits)),
-                               "Reverse a redemption or void a hold of the order, and try again.");
+    if (purchase->tendered > purchase->amount)
+        refuse_worth(paying, purchase->tendered, purchase->amount);
+    if (judged.rule == NULL || judged.rule->burn.share == MBR_UNLIMITED)
+        return;
+    most = (int64)((MbrWide)purchase->amount * judged.rule->burn.share / MBR_RATE_SCALE);
+    if (paying->payment > most)
+        refuse_worth(paying, paying->payment, most);
 }
 
 /* ------------------------------------------------------------------ spread */
@@ -295,43 +315,35 @@ spread_share(MbrPurchase *purchase, const Share *share)
     }
 }
 
-/* All that is for the same lines, so that it does not matter in which parts it was spent. */
-static Share
-sum_for(const Paying *paying, int merchant_id)
-{
-    Share sum = {.merchant_id = merchant_id};
-
-    for (int i = 0; i < paying->nshares; i++)
-        if (paying->shares[i].merchant_id == merchant_id) {
-            sum.points += paying->shares[i].points;
-            sum.value += paying->shares[i].value;
-        }
-    return sum;
-}
-
-static bool
-is_first_for(const Paying *paying, int share)
-{
-    for (int i = 0; i < share; i++)
-        if (paying->shares[i].merchant_id == paying->shares[share].merchant_id)
-            return false;
-    return true;
-}
-
-/* What is for one merchant's lines first, so that the rest takes what is left. */
+/* What pays for the same lines is one share: in how many pieces it came makes no difference. */
 static void
-spread_shares(const Paying *paying)
+pool_shares(Paying *paying)
 {
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < paying->nshares; i++) {
-            int merchant_id = paying->shares[i].merchant_id;
-            Share sum;
+    int n = 0;
 
-            if ((merchant_id == 0) != (pass == 1) || !is_first_for(paying, i))
-                continue;
-            sum = sum_for(paying, merchant_id);
-            spread_share(paying->purchase, &sum);
-        }
+    for (int i = 0; i < paying->nshares; i++) {
+        const Share share = paying->shares[i];
+        int to = 0;
+
+        while (to < n && paying->shares[to].merchant_id != share.merchant_id)
+            to++;
+        if (to == n)
+            paying->shares[n++] = (Share){.merchant_id = share.merchant_id};
+        paying->shares[to].points += share.points;
+        paying->shares[to].value += share.value;
+    }
+    paying->nshares = n;
+}
+
+/* Those of one merchant's lines first, so that the others take what is left. */
+static void
+spread_shares(Paying *paying)
+{
+    pool_shares(paying);
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < paying->nshares; i++)
+            if ((paying->shares[i].merchant_id == 0) == (pass == 1))
+                spread_share(paying->purchase, &paying->shares[i]);
 }
 
 /*
@@ -379,8 +391,8 @@ mbr_tenders_post(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad
     paying.shares = palloc(sizeof(Share) * n);
     paying.spent = palloc(sizeof(int64) * n);
     for (int i = 0; i < tenders->nspent; i++)
-        add_share(&paying, tenders->spent[i].journal_no, tenders->spent[i].points, tenders->spent[i].value,
-                  0);
+        add_share(&paying, tenders->spent[i].journal_no,
+                  (Share){tenders->spent[i].points, tenders->spent[i].value, 0}, tenders->spent[i].purpose);
     for (int i = 0; i < tenders->nholds; i++)
         capture_hold(&paying, tenders->holds[i]);
     for (int i = 0; tenders->redeems && i < tenders->nlisted; i++)

@@ -86,12 +86,13 @@ static Part
 part_at(const MbrPurchase *purchase, int i)
 {
     const MbrLine *line = &purchase->lines[i / (purchase->nuses + 1)];
-    int u = i % (purchase->nuses + 1) - 1;
-    const MbrUse *use = &purchase->uses[u];
+    int nth = i % (purchase->nuses + 1); /* 0 = base and tier */
+    const MbrUse *use;
     const MbrCell *cell;
 
-    if (u < 0)
+    if (nth == 0)
         return (Part){line->base_points, line->active_at, line->expires_at};
+    use = &purchase->uses[nth - 1];
     if (use->outcome != MBR_OUTCOME_APPLIED || use->rule->effect == MBR_EFFECT_GROWTH)
         return (Part){0, 0, 0};
     cell = &use->cells[i / (purchase->nuses + 1)];
@@ -101,7 +102,7 @@ part_at(const MbrPurchase *purchase, int i)
 static bool
 same_life(Part a, Part b)
 {
-    return a.points > 0 && b.points > 0 && a.active_at == b.active_at && a.expires_at == b.expires_at;
+    return a.points > 0 && a.active_at == b.active_at && a.expires_at == b.expires_at;
 }
 
 static bool
@@ -109,10 +110,12 @@ is_first_of_life(const MbrPurchase *purchase, int i)
 {
     Part part = part_at(purchase, i);
 
+    if (part.points == 0) /* most are, of many rules on many lines */
+        return false;
     for (int k = 0; k < i; k++)
         if (same_life(part_at(purchase, k), part))
             return false;
-    return part.points > 0;
+    return true;
 }
 
 /* One lot for all points that become active and die together. */

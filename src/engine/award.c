@@ -115,6 +115,13 @@ weight_of_rule(Terms *terms, MbrStacking stacking, const MbrRule *rule)
     return 0;
 }
 
+/* The minor units, rates and factors in a weight of one point, or of one growth value. */
+static MbrWide
+divisor_of(const MbrPurchase *purchase, bool growth)
+{
+    return (MbrWide)purchase->currency_scale * MBR_RATE_SCALE * (growth ? 1 : FACTOR_SCALE);
+}
+
 /* The exact worth of a line's parts, base and tier first, then each use's; returns their sum. */
 static MbrWide
 weigh_parts(const MbrPurchase *purchase, bool growth, int line, Terms *terms, MbrWide *parts)
@@ -131,16 +138,11 @@ weigh_parts(const MbrPurchase *purchase, bool growth, int line, Terms *terms, Mb
         bool counts = counts_on(use, line) && (use->rule->effect == MBR_EFFECT_GROWTH) == growth;
 
         parts[i + 1] = counts ? weight_of_rule(terms, purchase->stacking, use->rule) : 0;
+        if (MBR_CANARY(ROUNDED_BY_RULE))
+            parts[i + 1] -= parts[i + 1] % divisor_of(purchase, growth);
         sum = plus(terms, sum, parts[i + 1]);
     }
     return sum;
-}
-
-/* The minor units, rates and factors in a weight of one point, or of one growth value. */
-static MbrWide
-divisor_of(const MbrPurchase *purchase, bool growth)
-{
-    return (MbrWide)purchase->currency_scale * MBR_RATE_SCALE * (growth ? 1 : FACTOR_SCALE);
 }
 
 /* Rounds the order's worth once, and gives lines and cells their shares. */

@@ -360,18 +360,48 @@ is_available(const MbrLot *lot, int64_t now)
     return lot->active_at <= now && lot->expires_at > now && unheld(lot) > 0;
 }
 
-static MbrLot *
-next_available(MbrMember *member, int64_t now)
+/* Lets a lot of the queue, a heap, sink to its place. */
+static void
+sink(MbrMember *member, int at)
 {
-    MbrLot *best = NULL;
+    MbrLot **queue = member->queue;
+    MbrLot *lot = queue[at];
 
-    for (int i = 0; i < member->nlots; i++) {
-        MbrLot *lot = &member->lots[i];
-
-        if (is_available(lot, now) && (best == NULL || expires_before(lot, best)))
-            best = lot;
+    for (int child = 2 * at + 1; child < member->nqueued; child = 2 * at + 1) {
+        if (child + 1 < member->nqueued && expires_before(queue[child + 1], queue[child]))
+            child++;
+        if (!expires_before(queue[child], lot))
+            break;
+        queue[at] = queue[child];
+        at = child;
     }
-    return best;
+    queue[at] = lot;
+}
+
+/* Queues what can be spent, so that the lots are looked through once, however many are taken. */
+static void
+queue_available(MbrMember *member, int64_t now)
+{
+    member->nqueued = 0;
+    for (int i = 0; i < member->nlots; i++)
+        if (is_available(&member->lots[i], now))
+            member->queue[member->nqueued++] = &member->lots[i];
+    for (int i = member->nqueued / 2 - 1; i >= 0; i--)
+        sink(member, i);
+}
+
+/* The lot to be spent next leaves the queue; NULL = there is none. */
+static MbrLot *
+next_available(MbrMember *member)
+{
+    MbrLot *next;
+
+    if (member->nqueued == 0)
+        return NULL;
+    next = member->queue[0];
+    member->queue[0] = member->queue[--member->nqueued];
+    sink(member, 0);
+    return next;
 }
 
 int64_t
@@ -400,8 +430,9 @@ mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt)
         work->refusal = MBR_REFUSED_OVERFLOW;
         return;
     }
+    queue_available(member, work->posted_at);
     while (points > 0 && work->refusal == MBR_OK) {
-        MbrLot *lot = next_available(member, work->posted_at);
+        MbrLot *lot = next_available(member);
         int64_t part = lot == NULL ? points : min64(points, unheld(lot));
 
         if (lot != NULL) {
@@ -465,8 +496,9 @@ mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max)
 {
     int n = 0;
 
+    queue_available(&work->member, work->posted_at);
     while (points > 0) {
-        MbrLot *lot = next_available(&work->member, work->posted_at);
+        MbrLot *lot = next_available(&work->member);
 
         if (lot == NULL || n >= max) {
             work->refusal = MBR_REFUSED_NO_ROOM;
@@ -502,14 +534,17 @@ mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_
     lot->changed = true;
     lot->released_at = max64(lot->released_at, work->posted_at);
     post(work, journal->journal_no, lot->lot_no, points);
+    if (member->debt > 0 && pays_debt(lot, work->posted_at))
+        pay_debt(work, journal->journal_no, lot, min64(member->debt, unheld(lot)));
 }
 
 /* Each lot taken opens one of the same life. */
 void
 mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points)
 {
+    queue_available(&from->member, from->posted_at);
     while (points > 0 && from->refusal == MBR_OK && to->refusal == MBR_OK) {
-        MbrLot *lot = next_available(&from->member, from->posted_at);
+        MbrLot *lot = next_available(&from->member);
         int64_t part = lot == NULL ? 0 : min64(points, unheld(lot));
 
         if (lot == NULL) {

@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "engine/canary.h"
 #include "engine/stack.h"
 
 #define THE_ORDER (-1)
@@ -84,7 +85,8 @@ find_winner(const MbrPurchase *purchase, Kind kind, int line, const MbrRule *rul
     for (int i = 0; i < purchase->nuses; i++) {
         const MbrUse *use = &purchase->uses[i];
 
-        if (competes(use, kind, line) && is_rival(use->rule, rule) && is_better(use->rule, best))
+        if (competes(use, kind, line) && is_rival(use->rule, rule) && is_better(use->rule, best) &&
+            !MBR_CANARY(SECOND_BEST_COUNTS))
             best = use->rule;
     }
     return best;

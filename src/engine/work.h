@@ -140,6 +140,9 @@ typedef struct MbrMember {
     int nlots;
     int max_lots;
     bool lots_loaded;
+    MbrLot **queue; /* those that can be spent, while points are taken: a heap */
+    int nqueued;
+    int max_queue;
     MbrHold *holds; /* all open ones, when lots were read */
     int nholds;
     int max_holds;

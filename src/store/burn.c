@@ -55,16 +55,3 @@ mbr_burn_rules(MbrSession *session, const MbrConfig *config)
     *config->burn_rules = rules;
     return rules;
 }
-
-MbrCondition *
-mbr_burn_condition(MbrBurnRules *rules, MbrBurnRule *rule)
-{
-    MemoryContext saved;
-
-    if (rule->text == NULL || rule->condition != NULL)
-        return rule->condition;
-    saved = MemoryContextSwitchTo(rules->context);
-    rule->condition = mbr_condition_compile(rule->text);
-    MemoryContextSwitchTo(saved);
-    return rule->condition;
-}

@@ -25,7 +25,4 @@ struct MbrBurnRules {
 };
 
 extern MbrBurnRules *mbr_burn_rules(MbrSession *session, const MbrConfig *config);
-/* The condition of a rule, compiled; NULL = always. */
-extern MbrCondition *mbr_burn_condition(MbrBurnRules *rules, MbrBurnRule *rule);
-
 #endif

@@ -106,46 +106,45 @@ found_in_journal(MbrSession *session, const MbrWork *work, MbrPlan plan, Datum v
     return mbr_plan_run(session, plan, &args) > 0;
 }
 
-/* A line of an earlier purchase of the batch, or NULL; counted from 0 over all of them. */
-static const MbrLine *
-earlier_line(const MbrWork *work, const MbrConfig *config, int n)
+static const char *
+category_of(const MbrConfig *config, const MbrLine *line)
+{
+    return line->category != NULL ? line->category
+                                  : mbr_config_merchant(config, line->terms->merchant_id)->category;
+}
+
+/* Whether an earlier purchase of the batch has a line at the merchant, or of the category if one is given. */
+static bool
+found_in_batch(const MbrConfig *config, const MbrWork *work, int merchant_id, const char *category)
 {
     for (int i = 0; i < work->njournals; i++) {
         const MbrPurchase *purchase = work->journals[i].purchase;
 
         if (purchase == NULL || mbr_day_of(work->journals[i].occurred_at, config->zone) > work->day)
             continue;
-        if (n < purchase->nlines)
-            return &purchase->lines[n];
-        n -= purchase->nlines;
+        for (int k = 0; k < purchase->nlines; k++) {
+            const MbrLine *line = &purchase->lines[k];
+            const char *present = category == NULL ? NULL : category_of(config, line);
+
+            if (category == NULL ? line->terms->merchant_id == merchant_id
+                                 : present != NULL && strcmp(present, category) == 0)
+                return true;
+        }
     }
-    return NULL;
+    return false;
 }
 
 bool
 mbr_facts_bought_at(MbrSession *session, const MbrConfig *config, const MbrWork *work, int merchant_id)
 {
-    const MbrLine *line;
-
-    for (int i = 0; (line = earlier_line(work, config, i)) != NULL; i++)
-        if (line->terms->merchant_id == merchant_id)
-            return true;
-    return found_in_journal(session, work, MBR_PLAN_BOUGHT_AT, Int32GetDatum(merchant_id));
+    return found_in_batch(config, work, merchant_id, NULL) ||
+           found_in_journal(session, work, MBR_PLAN_BOUGHT_AT, Int32GetDatum(merchant_id));
 }
 
 bool
 mbr_facts_bought_category(MbrSession *session, const MbrConfig *config, const MbrWork *work,
                           const char *category)
 {
-    const MbrLine *line;
-
-    for (int i = 0; (line = earlier_line(work, config, i)) != NULL; i++) {
-        const char *present = line->category != NULL
-                                  ? line->category
-                                  : mbr_config_merchant(config, line->terms->merchant_id)->category;
-
-        if (present != NULL && strcmp(present, category) == 0)
-            return true;
-    }
-    return found_in_journal(session, work, MBR_PLAN_BOUGHT_CATEGORY, CStringGetTextDatum(category));
+    return found_in_batch(config, work, 0, category) ||
+           found_in_journal(session, work, MBR_PLAN_BOUGHT_CATEGORY, CStringGetTextDatum(category));
 }

@@ -118,7 +118,8 @@ mbr_order_spends(MbrSession *session, const MbrConfig *config, int64 member_id, 
     for (int i = 0; i < *n; i++)
         spends[i] = (MbrOrderSpend){.journal_no = mbr_col_int8(i, 1, 0),
                                     .points = -mbr_col_int8(i, 2, 0),
-                                    .value = mbr_col_money(i, 3, config->digits)};
+                                    .value = mbr_col_money(i, 3, config->digits),
+                                    .purpose = mbr_col_text(i, 4)};
     return spends;
 }
 

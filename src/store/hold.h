@@ -20,6 +20,7 @@ typedef struct MbrOrderSpend {
     int64 journal_no;
     int64 points;
     int64 value; /* minor units */
+    const char *purpose;
 } MbrOrderSpend;
 
 extern MbrOrderSpend *mbr_order_spends(MbrSession *session, const MbrConfig *config, int64 member_id,

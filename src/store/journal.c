@@ -36,7 +36,7 @@ lines_json(const MbrPurchase *purchase, int digits)
         add_json_text(&json, "category", line->category);
         add_json_text(&json, "brand", line->brand);
         add_json_text(&json, "sku", line->sku);
-        if (line->tendered > 0 || line->points_tendered > 0)
+        if (line->points_tendered > 0 || line->tendered > 0)
             appendStringInfo(&json, ",\"tendered\":%s,\"points_tendered\":" INT64_FORMAT,
                              mbr_money_text(line->tendered, digits), line->points_tendered);
         if (line->quantity != NULL)

@@ -309,16 +309,20 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
         mbr_hold_load(session, load->config, work);
 }
 
-/* Makes an array hold at least that many elements. */
+/* Makes an array hold at least that many elements. The old one stays: a batch may go back to it. */
 static void *
 reserve(void *array, int *max, int needed, Size size)
 {
     int room = Max(needed, 2 * *max);
+    void *larger;
 
     if (needed <= *max)
         return array;
+    larger = MemoryContextAllocHuge(CurrentMemoryContext, size * room);
+    if (array != NULL)
+        memcpy(larger, array, size * *max);
     *max = room;
-    return array == NULL ? palloc(size * room) : repalloc_huge(array, size * room);
+    return larger;
 }
 
 /* Each part of a hold can be captured, or pay debt and expire by itself when it is released. */
@@ -348,6 +352,7 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
     if (load->extend_to != MBR_NO_EXTENSION)
         lots += member->nlots;
     member->lots = reserve(member->lots, &member->max_lots, lots, sizeof(MbrLot));
+    member->queue = reserve(member->queue, &member->max_queue, lots, sizeof(MbrLot *));
     member->holds = reserve(member->holds, &member->max_holds, member->nholds + 1, sizeof(MbrHold));
     work->journals = reserve(work->journals, &work->max_journals,
                              work->njournals + 2 * lots + 2 * member->nholds + parts + load->new_events + 3,

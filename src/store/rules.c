@@ -230,16 +230,3 @@ mbr_filter_passes(const MbrFilter *filter, const char *value)
             return true;
     return false;
 }
-
-MbrCondition *
-mbr_rule_condition(MbrRuleSet *set, MbrRuleVersion *version)
-{
-    MemoryContext saved;
-
-    if (version->text == NULL || version->condition != NULL)
-        return version->condition;
-    saved = MemoryContextSwitchTo(set->context);
-    version->condition = mbr_condition_compile(version->text);
-    MemoryContextSwitchTo(saved);
-    return version->condition;
-}

@@ -69,7 +69,4 @@ extern void mbr_filter_read(uint64 row, int col, MbrFilter *filter);
 /* Whether a value passes a filter. */
 extern bool mbr_filter_passes(const MbrFilter *filter, const char *value);
 
-/* The condition of a version, compiled; NULL = always. */
-extern MbrCondition *mbr_rule_condition(MbrRuleSet *set, MbrRuleVersion *version);
-
 #endif

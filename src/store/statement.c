@@ -46,13 +46,16 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_NEXT_CONFIG_VERSION] = {
         "SELECT nextval('membership.config_version_seq')",
         ""},
-    /* the rules' versions that pay or are on trial, and were not superseded before $1; bounds of windows made half-open */
+    /* the rules' versions that pay or are on trial, and were not superseded before $1; bounds of windows made half-open,
+     * but for those in the last year that PostgreSQL knows */
     [MBR_PLAN_RULES] = {
         "SELECT d.rule_id, d.version, d.code, d.effect, d.value, d.scope = 'line', d.exclusive, "
         "d.status = 'shadow', CASE WHEN d.stack_group IS NULL THEN -1 "
         "ELSE dense_rank() OVER (ORDER BY d.stack_group) END::integer, d.priority, d.funder_party_id, "
-        "lower(d.valid_during) + make_interval(secs => CASE WHEN lower_inc(d.valid_during) THEN 0 ELSE 0.000001 END), "
-        "upper(d.valid_during) + make_interval(secs => CASE WHEN upper_inc(d.valid_during) THEN 0.000001 ELSE 0 END), "
+        "lower(d.valid_during) + make_interval(secs => CASE WHEN lower_inc(d.valid_during) "
+        "OR lower(d.valid_during) > '294276-01-01' THEN 0 ELSE 0.000001 END), "
+        "upper(d.valid_during) + make_interval(secs => CASE WHEN upper_inc(d.valid_during) "
+        "AND upper(d.valid_during) < '294276-01-01' THEN 0.000001 ELSE 0 END), "
         "v.effective_from, v.superseded_at, d.merchant_ids, d.brands, d.categories, d.mall_ids, d.tiers, "
         "d.channels, d.condition, d.expiry, d.pending_days "
         "FROM (SELECT *, coalesce(min(effective_from) OVER (PARTITION BY rule_id ORDER BY version "
@@ -63,8 +66,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "Z"},
     [MBR_PLAN_BURN_RULES] = {
         "SELECT burn_rule_id, code, purpose, lower(valid_during) + make_interval(secs => CASE "
-        "WHEN lower_inc(valid_during) THEN 0 ELSE 0.000001 END), upper(valid_during) + make_interval(secs => CASE "
-        "WHEN upper_inc(valid_during) THEN 0.000001 ELSE 0 END), merchant_ids, mall_ids, tiers, channels, condition, "
+        "WHEN lower_inc(valid_during) OR lower(valid_during) > '294276-01-01' THEN 0 ELSE 0.000001 END), "
+        "upper(valid_during) + make_interval(secs => CASE WHEN upper_inc(valid_during) "
+        "AND upper(valid_during) < '294276-01-01' THEN 0.000001 ELSE 0 END), merchant_ids, mall_ids, tiers, channels, condition, "
         "step, value, share, minimum, daily_cap FROM membership.burn_rule WHERE status = 'active' "
         "ORDER BY priority DESC, burn_rule_id",
         ""},
@@ -211,7 +215,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "DELETE FROM membership.hold WHERE member_id = $1 AND hold_no = $2",
         "LL"},
     [MBR_PLAN_FIND_ORDER_SPENDS] = {
-        "SELECT j.journal_no, j.points, j.amount FROM membership.order_spend o "
+        "SELECT j.journal_no, j.points, j.amount, j.purpose FROM membership.order_spend o "
         "JOIN membership.journal j USING (member_id, journal_no) "
         "WHERE o.member_id = $1 AND o.merchant_id = $2 AND o.order_ref = $3 ORDER BY j.journal_no",
         "LIT"},
@@ -298,7 +302,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "bound AS (SELECT CASE WHEN min(entry_no) > 1 THEN min(entry_no) "
         "WHEN min(entry_no) = 1 OR $2 = 9223372036854775807 THEN 0 END AS lowest FROM page) "
         "SELECT journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, "
-        "amount, reason, occurred_at, posted_at FROM membership.member_statement s, bound "
+        "amount, reason, occurred_at, posted_at, counterpart_id FROM membership.member_statement s, bound "
         "WHERE s.member_id = $1 AND coalesce(s.entry_no, s.last_entry_no) BETWEEN bound.lowest AND $2 - 1 "
         "ORDER BY s.journal_no DESC, s.entry_no DESC",
         "LLI"},

@@ -301,6 +301,7 @@ make_room(MbrWork *work, int new_lots, int new_splits)
     int lots = member->nlots + new_lots;
 
     member->lots = resize(member->lots, &member->max_lots, lots, sizeof(MbrLot));
+    member->queue = resize(member->queue, &member->max_queue, lots, sizeof(MbrLot *));
     work->journals =
         resize(work->journals, &work->max_journals, work->njournals + 2 * lots + 2, sizeof(MbrJournal));
     work->entries =
@@ -316,6 +317,7 @@ static void
 free_world(World *world)
 {
     free(world->work.member.lots);
+    free(world->work.member.queue);
     free(world->work.journals);
     free(world->work.entries);
     free(world->work.splits);

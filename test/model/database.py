@@ -1,4 +1,4 @@
-"""The programme in PostgreSQL: one call per verb, and a member's whole state in one statement."""
+"""The programme in PostgreSQL: one call per verb, a member's state in one statement, conditions as plain SQL."""
 import json
 from datetime import datetime
 from decimal import Decimal
@@ -6,6 +6,9 @@ from functools import partial
 
 import psycopg
 from psycopg.types.json import set_json_loads
+
+from context import COLUMNS
+from rules import Failure
 
 set_json_loads(partial(json.loads, parse_float=Decimal))
 
@@ -15,7 +18,11 @@ TABLES = {
     'journal': ('*', 'journal_no'),
     'ledger_entry': ('*', 'entry_no'),
     'lot': ('*', 'lot_no'),
+    'hold': ('*', 'hold_no'),
+    'hold_lot': ('*', 'hold_no, lot_no'),
+    'order_spend': ('*', 'journal_no'),
     'merchant_split': ('*', 'journal_no, split_no'),
+    'rule_failure': ('*', 'journal_no, rule_id'),
     'activity_day': ('*', 'day'),
     'journal_context': ('*', 'journal_no'),
     'source_key': ('verb, ref, journal_no', 'journal_no'),
@@ -27,6 +34,7 @@ TABLES = {
     'member': ('*', 'member_id'),
     'member_balance': ('*', 'wallet'),
     'member_lots': ('*', 'lot_no'),
+    'member_holds': ('*', 'hold_no'),
     'expiring_soon': ('*', 'expires_on'),
     'member_tier_progress': ('*', 'member_id'),
     'member_statement': ('*', 'journal_no, entry_no'),
@@ -34,6 +42,11 @@ TABLES = {
 STATE = 'SELECT statement_timestamp() AS now, ' + ', '.join(
     f'{ROWS.format(columns=columns, table=table, order=order)} AS {table}'
     for table, (columns, order) in TABLES.items())
+
+
+# the offset keeps the planner from moving anything into or out of the context
+CONTEXT = ('(SELECT ' + ', '.join(f'%({name})s::{type_name} AS {name}' for name, type_name in COLUMNS.items())
+           + ' OFFSET 0) context')
 
 
 class Database:
@@ -45,8 +58,10 @@ class Database:
         self.connection = psycopg.connect(dbname=name, autocommit=True)
         self.run("SET TimeZone = 'UTC'")
         self.run('SET client_min_messages = warning')
+        self.asking = psycopg.connect(dbname=name, autocommit=True, options='-c search_path=membership')
 
     def drop(self):
+        self.asking.close()
         self.connection.close()
         with psycopg.connect(dbname='postgres', autocommit=True) as connection:
             connection.execute(f'DROP DATABASE {self.name}')
@@ -61,12 +76,13 @@ class Database:
         return self.connection.execute(statement, arguments)
 
     def row(self, statement, arguments=None):
-        """One row as (columns, None), or (None, SQLSTATE) when it was refused."""
+        """One row as (columns, None), or (None, SQLSTATE) when it was refused; `message` says why."""
         try:
             cursor = self.run(statement, arguments)
         except psycopg.Error as error:
             if error.sqlstate is None:
                 raise
+            self.message = error.diag.message_primary
             return None, error.sqlstate
         names = [column.name for column in cursor.description]
         return dict(zip(names, cursor.fetchone())), None
@@ -83,6 +99,19 @@ class Database:
     def rows(self, statement, arguments=None):
         """Rows as JSON shows them, like a member's state."""
         return self.run(f"SELECT coalesce(json_agg(q), '[]') FROM ({statement}) q", arguments).fetchone()[0]
+
+    def evaluate(self, conditions, context):
+        """True, False, None or the Failure of each condition, as plain SQL says."""
+        values = {name: to_json(value) if COLUMNS[name] == 'jsonb' else value for name, value in context.items()}
+        listed = ', '.join(f'({condition})' for condition in conditions).replace('%', '%%')
+        try:
+            return self.asking.execute(f'SELECT {listed} FROM {CONTEXT}', values).fetchone()
+        except psycopg.Error as error:
+            if error.sqlstate is None or error.sqlstate[:2] not in ('22', '54'):
+                raise
+            if len(conditions) == 1:
+                return [Failure(error.sqlstate, error.diag.message_primary)]
+        return [self.evaluate([condition], context)[0] for condition in conditions]
 
     def state(self, member_id):
         cursor = self.run(STATE, {'id': member_id})

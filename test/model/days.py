@@ -13,8 +13,11 @@ class Days:
     def __init__(self, zone_name):
         self.zone = ZoneInfo(zone_name)
 
+    def local(self, instant):
+        return instant.astimezone(self.zone).replace(tzinfo=None)
+
     def day_of(self, instant):
-        return instant.astimezone(self.zone).date()
+        return self.local(instant).date()
 
     def start_of(self, day):
         """Local midnight: the end of a gap that swallows it, the later one where it comes twice.

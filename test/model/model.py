@@ -4,33 +4,20 @@ A verb works on a copy of the member and puts it back when it went through, so a
 rows, entries and splits are dicts with the columns of their tables; times are datetimes in UTC, money and rates
 Fractions.
 """
-import copy
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
 
+from context import contexts
 from days import Days, add_months
-from money import ROUNDINGS, spread, to_minor_unit
+from ledger import Ledger, Member, require
+from rules import Award, Failure, RuleBook, Terms, explain, match
+from spending import MAX_POINTS, Request, Spending
+from splits import Splits
 
 THIRTY_DAYS = timedelta(days=30)
-MAX_POINTS = 10**15
-JOURNAL_COLUMNS = (
-    'journal_no verb occurred_at posted_at day points balance last_entry_no reason refers_to merchant_id order_ref'
-    ' channel amount basis merchant_collected status reason_code points_wanted base_points available_at expires_at'
-    ' base_rate rounding tier_id tier_multiplier tier_after tier_changed lines').split()
-
-
-class Refusal(Exception):
-    def __init__(self, sqlstate):
-        super().__init__(sqlstate)
-        self.sqlstate = sqlstate
-
-
-def require(condition, sqlstate):
-    if not condition:
-        raise Refusal(sqlstate)
 
 
 # --- configuration -----------------------------------------------------------------------------------------------
@@ -46,23 +33,13 @@ class Tier:
 
 
 @dataclass
-class Contract:
-    contract_id: int
-    valid_from: object
-    valid_to: object           # exclusive, None = open
-    collects: str
-    commission_rate: Fraction
-    issue_price: Fraction
-
-    def covers(self, day):
-        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day < self.valid_to)
-
-
-@dataclass
 class Merchant:
     merchant_id: int
     party_id: int
     mall_party_id: int
+    mall_id: int = 1
+    brand: str | None = None
+    category: str | None = None
     pending_days: int | None = None
     opened_on: object = None   # first day with purchases
     ended_on: object = None    # first day without
@@ -70,9 +47,6 @@ class Merchant:
 
     def open_on(self, day):
         return (self.opened_on is None or self.opened_on <= day) and (self.ended_on is None or day < self.ended_on)
-
-
-NO_CONTRACT = Contract(0, None, None, 'merchant', Fraction(0), Fraction(0))
 
 
 @dataclass
@@ -89,96 +63,11 @@ class Configuration:
     max_future: timedelta = timedelta(minutes=10)
     allow_debt: bool = False
     tier_window_months: int = 12
-
-
-# --- a member ----------------------------------------------------------------------------------------------------
-
-@dataclass
-class Lot:
-    lot_no: int
-    journal_no: int
-    granted: int
-    remaining: int
-    active_at: object
-    expires_at: object         # None = never
-    origin: str
-    born_dead: bool            # it never lived: posts both entries and pays no debt
-
-    def dead_at(self, instant):
-        return self.expires_at is not None and self.expires_at <= instant
-
-    def spendable_at(self, instant):
-        return self.active_at <= instant and not self.dead_at(instant)
-
-
-def earliest_expiry_first(lot):
-    return (lot.expires_at is None, lot.expires_at, lot.lot_no) if lot.expires_at else (True, lot.lot_no)
-
-
-class Member:
-    def __init__(self, member_id, enrolled_at, tier_id):
-        self.member_id = member_id
-        self.status = 'active'
-        self.enrolled_at = enrolled_at
-        self.last_posted_at = enrolled_at
-        self.tier_id = tier_id
-        self.tier_since = enrolled_at
-        self.tier_expires_at = None
-        self.tier_locked_until = None
-        self.debt = 0
-        self.lots = []
-        self.journal = []
-        self.entries = []
-        self.splits = []
-        self.contexts = {}
-        self.activity = {}         # day -> [purchases, basis, points_earned]
-        self.history = []          # [tier_id, from, to, cause, journal_no]
-        self.keys = {}             # (verb, ref) -> (journal_no, payload)
-
-    def copy(self):
-        twin = copy.copy(self)
-        twin.lots = [replace(lot) for lot in self.lots]
-        twin.activity = {day: list(row) for day, row in self.activity.items()}
-        twin.history = [list(row) for row in self.history]
-        for name in ('journal', 'entries', 'splits'):
-            setattr(twin, name, list(getattr(self, name)))
-        for name in ('keys', 'contexts'):
-            setattr(twin, name, dict(getattr(self, name)))
-        return twin
-
-    @property
-    def balance(self):
-        return sum(lot.remaining for lot in self.lots) - self.debt
-
-    def event(self, journal_no):
-        return self.journal[journal_no - 1] if 1 <= journal_no <= len(self.journal) else None
-
-    def tier_at(self, instant):
-        """By history, whose times are posting times; before enrolment the tier of enrolment."""
-        for tier_id, start, end, _, _ in self.history:
-            if start <= instant and (end is None or instant < end):
-                return tier_id
-        return self.history[0][0]
-
-    def statement_lines(self):
-        """Every entry, and every event without one, oldest first."""
-        by_event = {}
-        for entry in self.entries:
-            by_event.setdefault(entry['journal_no'], []).append(entry)
-        return [(event, entry) for event in self.journal
-                for entry in by_event.get(event['journal_no'], [None])]
-
-    def statement_page(self, before, max_rows):
-        """Newest first: so many entries below a number, with the events without entries right above each; the
-        page of the first entry also has what came before it."""
-        top = len(self.entries) + 1
-        if before is not None:
-            top = min(top, before)
-        if before == 1:
-            return []
-        lowest = max(top - max_rows, 1)
-        return [(event, entry) for event, entry in reversed(self.statement_lines())
-                if lowest <= (entry['entry_no'] if entry else event['last_entry_no'] or 1) < max(top, 2)]
+    stacking: str = 'additive'
+    reinstatement_days: int = 0
+    transfers: bool = False
+    transfer_minimum: int = 1
+    transfer_daily_limit: int | None = None
 
 
 # --- the programme -----------------------------------------------------------------------------------------------
@@ -190,16 +79,21 @@ class Line:
     amount: Fraction
     eligible: bool
     facts: dict                # category, brand, sku, quantity
-    points: int = 0
+    tendered: Fraction = Fraction(0)
+    points_tendered: int = 0
 
     @property
     def basis(self):
-        return self.amount if self.eligible else Fraction(0)
+        return self.amount - self.tendered if self.eligible else Fraction(0)
 
 
-class Programme:
-    def __init__(self, zone, digits, phone_country):
+class Programme(Spending, Splits, Ledger):
+    def __init__(self, zone, digits, phone_country, evaluate=None):
+        """evaluate(conditions, context) answers True, False, None or a Failure for each: plain SQL's business."""
         self.days = Days(zone)
+        self.evaluate = evaluate
+        self.rules = RuleBook()
+        self.burn_rules = {}
         self.config = Configuration(digits, phone_country)
         self.tiers = {}
         self.merchants = {}
@@ -339,91 +233,6 @@ class Programme:
         member.tier_since = posted_at
         member.tier_expires_at = self.days.valid_through(self.days.day_of(posted_at), tier.validity_months)
 
-    # the ledger
-
-    def _post(self, member, verb, occurred_at, posted_at, **columns):
-        event = dict.fromkeys(JOURNAL_COLUMNS)
-        event.update(columns, journal_no=len(member.journal) + 1, verb=verb, occurred_at=occurred_at,
-                     posted_at=posted_at, day=self.days.day_of(occurred_at), points=0, balance=member.balance,
-                     last_entry_no=len(member.entries))
-        member.journal.append(event)
-        member.last_posted_at = posted_at
-        return event
-
-    def _move(self, member, event, lot_no, points, opens=(None, None, None)):
-        """One entry; without a lot number it opens a lot that bears its own."""
-        entry_no = len(member.entries) + 1
-        event['points'] += points
-        event['balance'] += points
-        event['last_entry_no'] = entry_no
-        entry = dict(zip(('active_at', 'expires_at', 'origin'), opens), entry_no=entry_no,
-                     journal_no=event['journal_no'], lot_no=entry_no if lot_no is None else lot_no, points=points,
-                     balance_after=event['balance'])
-        member.entries.append(entry)
-        return entry
-
-    def _take(self, member, event, lot, points):
-        lot.remaining -= points
-        self._move(member, event, lot.lot_no, -points)
-        if lot.remaining == 0:
-            member.lots.remove(lot)
-
-    def _pay_debt(self, member, event, lot):
-        paid = min(lot.remaining, member.debt)
-        self._take(member, event, lot, paid)
-        member.debt -= paid
-        self._move(member, event, 0, paid)
-
-    def _credit(self, member, event, points, active_at, expires_at):
-        opening = self._move(member, event, None, points, (active_at, expires_at, event['verb']))
-        lot = self._new_lot(opening, event, points)
-        member.lots.append(lot)
-        if member.debt and lot.spendable_at(event['posted_at']):
-            self._pay_debt(member, event, lot)
-
-    @staticmethod
-    def _new_lot(opening, event, remaining):
-        active_at, expires_at = opening['active_at'], opening['expires_at']
-        return Lot(opening['lot_no'], event['journal_no'], opening['points'], remaining, active_at, expires_at,
-                   opening['origin'], expires_at is not None and expires_at <= max(active_at, event['posted_at']))
-
-    def _settle(self, member, until):
-        """Debt payments by lots that became active and deaths of lots, in the order of their times."""
-        while True:
-            due = [((lot.active_at, 0, lot.expires_at is None, lot.expires_at or lot.active_at, lot.lot_no), lot)
-                   for lot in member.lots if member.debt and lot.active_at <= until and not lot.born_dead]
-            due += [((lot.expires_at, 1), None) for lot in member.lots if lot.dead_at(until)]
-            if not due:
-                return
-            (moment, *_), lot = min(due, key=lambda item: item[0])
-            if lot:
-                self._pay_debt(member, self._post(member, 'debt_payment', moment, until), lot)
-            else:
-                event = self._post(member, 'expiry', moment, until)
-                for dead in [lot for lot in member.lots if lot.expires_at == moment]:
-                    self._take(member, event, dead, dead.remaining)
-
-    def _points_end(self, day, alive_at):
-        """When points of that day die, which are alive until a moment at least."""
-        return self.days.points_end(self.config.expiry, self.config.min_life_days, day, alive_at)
-
-    def _extend(self, member, purchase):
-        """A purchase lets older points live as long as points by the policy that are active at once."""
-        if not self.config.extend_on_activity or self.config.expiry == 'never' or '-' in self.config.expiry:
-            return
-        now = purchase['posted_at']
-        end = self._points_end(purchase['day'], max(now, purchase['occurred_at']))
-        moved = [lot for lot in member.lots if lot.expires_at is not None and now < lot.expires_at < end
-                 and lot.journal_no != purchase['journal_no']]
-        if not moved:
-            return
-        event = self._post(member, 'extension', now, now, refers_to=purchase['journal_no'])
-        for lot in sorted(moved, key=lambda lot: lot.lot_no):
-            points = lot.remaining
-            self._take(member, event, lot, points)
-            opening = self._move(member, event, None, points, (lot.active_at, end, lot.origin))
-            member.lots.append(self._new_lot(opening, event, points))
-
     # grants and adjustments
 
     def grant(self, member_id, points, reason, ref, at, expires_at=None):
@@ -457,18 +266,6 @@ class Programme:
         self.members[member_id] = member
         return event['journal_no'], event['points'], event['balance'], False
 
-    def _debit(self, member, event, points):
-        alive = sorted((lot for lot in member.lots if lot.spendable_at(event['posted_at'])), key=earliest_expiry_first)
-        require(self.config.allow_debt or points <= sum(lot.remaining for lot in alive) - member.debt, 'MB101')
-        for lot in alive:
-            taken = min(points, lot.remaining)
-            if taken:
-                self._take(member, event, lot, taken)
-                points -= taken
-        if points:
-            member.debt += points
-            self._move(member, event, 0, -points)
-
     # purchases
 
     def preview(self, **purchase):
@@ -486,7 +283,7 @@ class Programme:
         member = self.member(member_id).copy()
         require((amount * 10**self.config.digits).denominator == 1, '22023')
         order = self._read_lines(lines, merchant_id, amount)
-        require(sum(Fraction(tender['amount']) for tender in tenders or []) <= amount, '22023')
+        require(sum(Fraction(tender.get('amount', 0)) for tender in tenders or []) <= amount, '22023')
         posted_at = max(at, member.last_posted_at)
         payload = (amount, channel, repr(lines), repr(tenders), attributes or {}, external_refs or {}, occurred_at, at)
         require(occurred_at is None or occurred_at <= posted_at + self.config.max_future, '22023')
@@ -495,19 +292,30 @@ class Programme:
         if first:
             return self._accrual_result(member, first, duplicate=True)
         occurred_at = occurred_at or posted_at
+        purchase = Request(merchant_id, order_ref, amount, channel, 'payment', occurred_at)
+        self._settle(member, posted_at)
+        found = self._find_tenders(member, tenders, purchase)
         day = self.days.day_of(occurred_at)
         require(all(self.merchants[number].open_on(day)
                     for number in [merchant_id] + [line.merchant_id for line in order]), 'MB003')
         require(member.status != 'closed', 'MB102')
-
-        self._settle(member, posted_at)
-        event = self._judge(member, order, amount, occurred_at, posted_at)
-        event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel,
-                     lines=[self._line_facts(line) for line in order] if lines is not None else None)
-        self._record_activity(member, event['day'], 1, event['basis'], 0)
-        self._split_sale(member, event, order)
+        tendered = self._pay_with_points(member, order, found, purchase, posted_at)
+        tier = self.tiers[member.tier_at(occurred_at)]
+        matched = match(self.rules.in_force(occurred_at), contexts(
+            self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)
+        award, event = self._judge(member, order, matched, tier, amount, occurred_at, posted_at)
+        event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel)
+        if lines is not None:
+            event['lines'] = [self._line_facts(line, award) for line in order]
+        outcomes = explain(matched, award, lines is not None, tell_all=not keep)
+        if outcomes:
+            event['rules'] = {'stacking': self.config.stacking, 'rules': outcomes}
+        self._record_activity(member, event['day'], purchases=1, basis=event['basis'])
+        worth_there = self._split_sale(member, event, order)
+        if tendered:
+            event['tenders'] = tendered | {'value_at_merchants': worth_there}
         if event['status'] == 'posted':
-            self._award(member, event, event, order)
+            self._award(member, event, event, award)
             self._upgrade(member, event, event['day'])
         event.update(tier_after=member.tier_id, tier_changed=member.history[-1][4] == event['journal_no'])
         self._settle(member, posted_at)
@@ -520,6 +328,8 @@ class Programme:
                 self.receipt_refs[ref] = (merchant_id, order_ref)
             if attributes:
                 member.contexts[event['journal_no']] = attributes
+            member.awards[event['journal_no']] = award
+            self._record_failures(member, event, matched)
         return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
 
     def _read_lines(self, lines, merchant_id, amount):
@@ -549,51 +359,62 @@ class Programme:
                 return event
         return None
 
-    def _judge(self, member, order, amount, occurred_at, posted_at):
+    def _judge(self, member, order, matched, tier, amount, occurred_at, posted_at):
         """Posts the event with tier, rates and the award wanted; status says what becomes of it."""
         config = self.config
-        tier = self.tiers[member.tier_at(occurred_at)]
-        values = [line.basis * config.base_rate * tier.multiplier for line in order]
+        terms = Terms(config.base_rate, tier.multiplier, config.award_rounding, config.stacking)
+        award = Award(order, {rule: places for rule, places in matched.items()
+                              if rule.status == 'active' and not isinstance(places, Failure)}, terms)
         basis = sum(line.basis for line in order)
-        rounded = ROUNDINGS[config.award_rounding]
-        wanted = rounded(sum(values))
-        for line, points in zip(order, spread(wanted, values)):
-            line.points = points
         status, reason_code = 'posted', None
         if member.status == 'frozen':
             status, reason_code = 'rejected', 'member_frozen'
         elif (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > config.claim_days:
             status, reason_code = 'review', 'late_claim'
-        return self._post(member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
-                          reason_code=reason_code, points_wanted=wanted, base_points=rounded(basis * config.base_rate),
-                          base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
-                          tier_multiplier=tier.multiplier)
+        return award, self._post(
+            member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
+            reason_code=reason_code, points_wanted=award.total, base_points=award.base_points,
+            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
+            tier_multiplier=tier.multiplier)
 
-    def _award(self, member, purchase, event, order):
+    @staticmethod
+    def _record_failures(member, event, matched):
+        member.failures += [{'journal_no': event['journal_no'], 'rule_id': rule.rule_id, 'version': rule.version,
+                             **vars(places)} for rule, places in matched.items() if isinstance(places, Failure)]
+
+    def _award(self, member, purchase, event, award):
         """Opens the lots of a purchase; event is the purchase itself or the review that approved it."""
         shares = {}
-        for line in order:
-            pending = self.merchants[line.merchant_id].pending_days
-            pending = self.config.pending_days if pending is None else pending
-            active_at = event['posted_at']
-            if pending:
-                active_at = self.days.start_of(purchase['day'] + timedelta(days=pending))
-            expires_at = self._points_end(purchase['day'], max(active_at, purchase['occurred_at']))
-            if line.points:
-                shares[active_at, expires_at] = shares.get((active_at, expires_at), 0) + line.points
+        for line in award.lines:
+            for rule, points in award.points[line.line_no]:
+                if points:
+                    life = self._life(purchase, event, line, rule)
+                    shares[life] = shares.get(life, 0) + points
         for (active_at, expires_at), points in shares.items():
             self._credit(member, event, points, active_at, expires_at)
-        self._record_activity(member, purchase['day'], 0, 0, sum(shares.values()))
-        self._split_points(member, purchase, event, order)
+        event['growth'] = award.total_growth or None
+        self._record_activity(member, purchase['day'], earned=sum(shares.values()), growth=award.total_growth)
+        self._split_points(member, purchase, event, award)
         if shares and event is purchase:
             event['available_at'] = min(active_at for active_at, _ in shares)
             event['expires_at'] = min((end for _, end in shares if end is not None), default=None)
             if event['available_at'] > event['posted_at']:
                 event['status'] = 'pending'
 
-    def _record_activity(self, member, day, *more):
-        row = member.activity.setdefault(day, [0, Fraction(0), 0])
-        row[:] = [old + new for old, new in zip(row, more)]
+    def _life(self, purchase, event, line, rule):
+        """From when points of a line can be spent, and from when they are dead."""
+        pending = rule and rule.pending_days
+        for default in (self.merchants[line.merchant_id].pending_days, self.config.pending_days):
+            pending = default if pending is None else pending
+        active_at = event['posted_at']
+        if pending:
+            active_at = self.days.start_of(purchase['day'] + timedelta(days=pending))
+        return active_at, self._points_end(purchase['day'], max(active_at, purchase['occurred_at']),
+                                           rule and rule.expiry)
+
+    def _record_activity(self, member, day, purchases=0, basis=Fraction(0), earned=0, growth=0, redeemed=0):
+        row = member.activity.setdefault(day, [0, Fraction(0), 0, 0, 0])
+        row[:] = [old + new for old, new in zip(row, (purchases, basis, earned, growth, redeemed))]
 
     def _upgrade(self, member, event, purchase_day):
         """To the highest tier reached by the spend of the window that ends with the purchase or its posting."""
@@ -621,64 +442,30 @@ class Programme:
         event = self._post(member, 'review', purchase['occurred_at'], posted_at, reason=reason, refers_to=journal_no,
                            reason_code='approved' if decision == 'approve' else 'rejected')
         if decision == 'approve':
-            if purchase['lines'] is None:
-                order = [Line(1, purchase['merchant_id'], purchase['amount'], True, {}, purchase['points_wanted'])]
-            else:
-                order = [Line(line['line_no'], line['merchant_id'], line['amount'], True, {}, line['points'])
-                         for line in purchase['lines']]
-            self._award(member, purchase, event, order)
+            self._award(member, purchase, event, member.awards[journal_no])
             self._upgrade(member, event, purchase['day'])
             self._settle(member, posted_at)
         member.keys['review', str(journal_no)] = (event['journal_no'], decision)
         self.members[member_id] = member
 
-    # splits
-
-    def _contract(self, merchant_id, day):
-        return next((c for c in self.merchants[merchant_id].contracts if c.covers(day)), NO_CONTRACT)
-
-    def _split(self, member, event, merchant_id, kind, payer, payee, amount, points=None):
-        amount = to_minor_unit(amount, self.config.digits)
-        if amount or points:
-            number = sum(split['journal_no'] == event['journal_no'] for split in member.splits) + 1
-            member.splits.append({
-                'journal_no': event['journal_no'], 'split_no': number, 'merchant_id': merchant_id, 'kind': kind,
-                'payer_party_id': payer, 'payee_party_id': payee, 'amount': amount, 'points': points})
-
-    def _split_sale(self, member, event, order):
-        collected = Fraction(0)
-        for merchant_id in dict.fromkeys(line.merchant_id for line in order):
-            merchant = self.merchants[merchant_id]
-            contract = self._contract(merchant_id, event['day'])
-            net = sum(line.amount for line in order if line.merchant_id == merchant_id)
-            if contract.collects == 'mall':
-                self._split(member, event, merchant_id, 'sale', merchant.mall_party_id, merchant.party_id, net)
-            else:
-                collected += net
-            self._split(member, event, merchant_id, 'commission', merchant.party_id, merchant.mall_party_id,
-                        net * contract.commission_rate)
-        event['merchant_collected'] = collected
-
-    def _split_points(self, member, purchase, event, order):
-        for merchant_id in dict.fromkeys(line.merchant_id for line in order):
-            merchant = self.merchants[merchant_id]
-            points = sum(line.points for line in order if line.merchant_id == merchant_id)
-            price = self._contract(merchant_id, purchase['day']).issue_price
-            if price:
-                self._split(member, event, merchant_id, 'points_issued', merchant.party_id, merchant.mall_party_id,
-                            points * price, points)
-
     # results
 
-    def _line_facts(self, line):
+    @staticmethod
+    def _line_facts(line, award):
+        tendered = {'tendered': line.tendered, 'points_tendered': line.points_tendered} \
+            if line.tendered or line.points_tendered else {}
         return {'line_no': line.line_no, 'merchant_id': line.merchant_id, 'amount': line.amount, 'basis': line.basis,
-                'points': line.points, **line.facts}
+                'points': award.line_points(line.line_no), **line.facts, **tendered}
 
     def _accrual_result(self, member, event, duplicate, journal_no=None):
         explanation = {'tier': self.tiers[event['tier_id']].code, 'tier_multiplier': event['tier_multiplier'],
                        'base_rate': event['base_rate'], 'rounding': event['rounding'], 'basis': event['basis']}
         if event['lines'] is not None:
             explanation['lines'] = event['lines']
+        if event['rules']:
+            explanation.update(event['rules'])
+        if event['tenders']:
+            explanation['tenders'] = event['tenders']
         return {
             'journal_no': event['journal_no'] if duplicate else journal_no, 'status': event['status'],
             'reason_code': event['reason_code'], 'points': event['points'], 'points_wanted': event['points_wanted'],
@@ -716,30 +503,36 @@ class Programme:
     def balance_row(self, member_id, now):
         member = self.settled(member_id, now)
         pending = sum(lot.remaining for lot in member.lots if lot.active_at > now)
-        ends = [lot.expires_at for lot in member.lots if lot.expires_at is not None]
-        return {'balance': member.balance, 'available': member.balance - pending, 'pending': pending, 'held': 0,
-                'debt': member.debt, 'next_expiry': min(ends, default=None),
-                'expiring_30d': sum(lot.remaining for lot in member.lots
-                                    if lot.expires_at is not None and lot.expires_at <= now + THIRTY_DAYS)}
+        dying = [lot for lot in member.lots if lot.expires_at is not None and lot.expires_at > now]
+        return {'balance': member.balance, 'available': member.balance - member.held - pending, 'pending': pending,
+                'held': member.held, 'debt': member.debt, 'next_expiry': min((lot.expires_at for lot in dying), default=None),
+                'expiring_30d': sum(lot.free for lot in dying if lot.expires_at <= now + THIRTY_DAYS)}
 
     def lot_rows(self, member_id, now):
         rows = []
         for lot in self.settled(member_id, now).lots:
-            pending = lot.active_at > now
-            rows.append({'lot_no': lot.lot_no, 'journal_no': lot.journal_no, 'origin': lot.origin,
-                         'granted': lot.granted, 'remaining': lot.remaining, 'held': 0,
-                         'available': 0 if pending else lot.remaining, 'state': 'pending' if pending else 'active',
-                         'active_at': lot.active_at, 'expires_at': lot.expires_at})
+            state = 'held' if lot.dead_at(now) else 'pending' if lot.active_at > now else 'active'
+            rows.append({'lot_no': lot.lot_no, 'journal_no': lot.journal_no, 'origin': lot.origin, 'granted': lot.granted,
+                         'remaining': lot.remaining, 'held': lot.held, 'available': lot.free if state == 'active' else 0,
+                         'state': state, 'active_at': lot.active_at, 'expires_at': lot.expires_at})
         return rows
 
     def expiring_rows(self, member_id, now):
         """What dies when within 90 days, by the last day on which it is valid."""
         soon = Counter()
         for lot in self.settled(member_id, now).lots:
-            if lot.expires_at is not None:
-                soon[self.days.last_day_before(lot.expires_at)] += lot.remaining
+            if lot.free and lot.expires_at is not None:
+                soon[self.days.last_day_before(lot.expires_at)] += lot.free
         limit = self.days.day_of(now) + timedelta(days=90)
         return [{'expires_on': day, 'points': points} for day, points in sorted(soon.items()) if day <= limit]
+
+    def hold_rows(self, member_id, now):
+        member = self.settled(member_id, now)
+        for hold in member.holds:
+            event = member.event(hold.hold_no)
+            yield {'hold_no': hold.hold_no, 'ref': hold.ref, 'points': hold.points, 'merchant_id': hold.merchant_id,
+                   'order_ref': hold.order_ref, 'purpose': event['purpose'], 'cash_value': event['amount'],
+                   'authorized_at': event['posted_at'], 'expires_at': hold.expires_at}
 
     def progress_row(self, member_id, now):
         member = self.members[member_id]

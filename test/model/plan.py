@@ -4,9 +4,11 @@ An operation is a dict: `do` names it, members are labels of enrolments (so that
 sense), times are absolute. The clock only goes forward and stays in the past, so every call can pass `at`.
 """
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from campaigns import BRANDS, CATEGORIES, Campaigns
+from checkout import Checkout
 from days import Days, add_months, last_day
 
 PLACES = [
@@ -39,12 +41,16 @@ class Plan:
         self.settings = {'expiry': '24 months', 'min_life_days': 0, 'pending_days': 0, 'tier_window_months': 12}
         self.coming = []           # (instant, label): something of that member is due then
         self.focus = None          # whom the next operation should touch
+        self.campaigns = Campaigns(self)
+        self.checkout = Checkout(self)
         self.setup = self._setup()
-        self.operations = []
+        self.operations = self.campaigns.first()
         while len(self.operations) < count:
             self._tick()
             progress = len(self.operations) / count
             self.operations.append(self._operation(progress))
+            if self.operations[-1]['do'] == 'enroll' and self.chance(0.5):
+                self.operations.append(self._endow(self.operations[-1]['label']))
 
     # --- small draws
 
@@ -133,12 +139,18 @@ class Plan:
             steps.append(self._contract(merchant_id, None))
         steps += [self._tiers(tier) for tier in TIERS[1:]]
         steps += [self._configure() for _ in range(2)]
+        steps += [{'do': 'program', 'name': 'transfers', 'value': True},
+                  {'do': 'program', 'name': 'allow_debt', 'value': self.chance(0.6)}]
+        steps += self.checkout.setup()
+        steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
+            'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
         return steps
 
     def _contract(self, merchant_id, day):
         return {'do': 'contract', 'merchant_id': merchant_id, 'day': day, 'collects': self.pick(('merchant', 'mall')),
                 'commission_rate': self.rate(0, 30, 2) if self.chance(0.7) else self.rate(0, 999_999, 6),
-                'issue_price': self.rate(0, 100, 3) if self.chance(0.7) else self.rate(0, 99_999, 6)}
+                'issue_price': self.rate(0, 100, 3) if self.chance(0.7) else self.rate(0, 99_999, 6),
+                'redemption_price': self.pick((Decimal('0.03'), Decimal(0), self.rate(0, 2000, 3), self.rate(0, 99_999, 6)))}
 
     def _tiers(self, code):
         rank = TIERS.index(code)
@@ -155,18 +167,23 @@ class Plan:
         name, value = self.pick((
             ('base_rate', self.pick((Decimal(1), Decimal('0.1'), Decimal('1.5'), self.rate(0, 9_999_999, 6)))),
             ('award_rounding', self.pick(('floor', 'half_up', 'ceiling'))),
-            ('expiry', self._policy()),
-            ('expiry', self._policy()),
+            ('expiry', self.policy()),
+            ('expiry', self.policy()),
             ('min_life_days', self.pick((0, 0, 0, 1, 10, 45))),
             ('extend_on_activity', self.pick((True, False))),
             ('pending_days', self.pick((0, 0, 1, 7, 40))),
             ('claim_days', self.pick((0, 3, 30, 30, 90, 3660))),
             ('allow_debt', self.pick((True, True, False))),
-            ('tier_window_months', self.pick((1, 6, 12, 120)))))
+            ('tier_window_months', self.pick((1, 6, 12, 120))),
+            ('stacking', self.pick(('additive', 'multiply'))),
+            ('reinstatement_days', self.pick((0, 0, 1, 30))),
+            ('transfers', self.chance(0.8)),
+            ('transfer_minimum', self.pick((1, 1, 10, 100))),
+            ('transfer_daily_limit', self.pick((None, None, 50, 500)))))
         self.settings[name] = value
         return {'do': 'program', 'name': name, 'value': value}
 
-    def _policy(self):
+    def policy(self):
         later = self.pick(('', '', ' + 1', f' + {self.random.randint(2, 10)}'))
         day = self.days.day_of(self.now) + timedelta(days=self.random.randint(-40, 200))
         return self.pick((
@@ -195,10 +212,13 @@ class Plan:
     def _operation(self, progress):
         if self.labels < 4 or (self.labels < 40 and self.chance(0.06)):
             return self._enroll()
+        if self.checkout.todo and self.chance(0.4):
+            return self.checkout.todo.pop(0)()
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
-            self._accrue: 0.36, self._again: 0.08, self._grant: 0.10, self._adjust: 0.12, self._configuration: 0.07,
-            self._read: 0.13, self._identity: 0.02, self._profile: 0.02,
+            self.accrue: 0.28, self._again: 0.07, self._grant: 0.08, self.adjust: 0.07, self._configuration: 0.06,
+            self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
+            self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
         return self.pick_weighted(kinds)()
 
@@ -222,12 +242,26 @@ class Plan:
         self.labels += 1
         number = label if self.chance(0.9) else self.random.randrange(40)
         kind, value = self._identity_of(number)
+        birthday = self._birthday()
+        if birthday:
+            born, year = date.fromisoformat(birthday), self.days.day_of(self.now).year
+            celebrated = [add_months(born, 12 * (year + later - born.year)) for later in (0, 1, 2)]
+            self._expect(label, *celebrated, *(day + timedelta(days=1) for day in celebrated))
         return {'do': 'enroll', 'label': label, 'kind': kind, 'value': value, 'at': self.now,
                 'invited_by': self.random.randrange(-1, label) if label and self.chance(0.3) else None,
-                'birthday': '2000-02-29' if self.chance(0.3) else None, 'channel': self.pick(CHANNELS),
+                'birthday': birthday, 'channel': self.pick(CHANNELS),
                 'source': self.pick((None, 'gate 3')), 'attributes': self.pick((None, {'a': 1}))}
 
+    def _birthday(self):
+        """Often one of these days."""
+        near = self.days.day_of(self.now) + timedelta(days=self.random.randint(-3, 30))
+        return self.pick((None, '2000-02-29', near.replace(year=1988).isoformat(),
+                          f'19{self.random.randint(50, 99)}-06-15'))
+
     def _occurred_at(self):
+        edges = [edge for edge in self.campaigns.edges[-8:] if edge <= self.now]
+        if edges and self.chance(0.06):
+            return self.pick(edges) - timedelta(microseconds=self.pick((0, 0, 1)))
         draw = self.random.random()
         if draw < 0.55:
             return None
@@ -241,7 +275,7 @@ class Plan:
             return self.now - timedelta(days=self.random.randint(1, 50), seconds=self.random.randint(0, 90_000))
         return self.now - timedelta(days=self.random.randint(50, 1200))
 
-    def _posting_time(self):
+    def posting_time(self):
         """Mostly the clock; sometimes an `at` of the past, which the engine raises."""
         return self.now - timedelta(seconds=self.random.randint(1, 9_000_000)) if self.chance(0.05) else self.now
 
@@ -255,7 +289,7 @@ class Plan:
             return self.random.randint(1, 400 * 10**self.digits)
         return self.random.randint(1, 10**6 * 10**self.digits)
 
-    def _lines(self, units):
+    def lines(self, units):
         count = self.random.randint(1, 6)
         cuts = sorted(self.random.randint(0, units) for _ in range(count - 1))
         parts = [high - low for low, high in zip([0] + cuts, cuts + [units])]
@@ -269,21 +303,27 @@ class Plan:
                 line['merchant_id'] = self.pick(MERCHANTS)
             if self.chance(0.2):
                 line['eligible'] = self.chance(0.3)
-            for key, value in (('category', 'food'), ('brand', 'B'), ('sku', 'S 1'), ('quantity', 2)):
-                if self.chance(0.1):
+            for key, value in (('category', self.pick(CATEGORIES)), ('brand', self.pick(BRANDS)), ('sku', 'S 1'),
+                               ('quantity', self.pick((1, 2, Decimal('0.375'))))):
+                if self.chance(0.2):
                     line[key] = value
             lines.append(line)
         return lines
 
-    def _accrue(self):
+    def accrue(self):
         units = self._units()
         operation = {
             'do': 'accrue', 'label': self.someone(), 'merchant_id': self.pick(MERCHANTS),
             'amount': self.money(units), 'order_ref': self.new_ref(), 'occurred_at': self._occurred_at(),
-            'channel': self.pick(CHANNELS), 'lines': self._lines(units) if self.chance(0.4) else None,
-            'tenders': None, 'attributes': self.pick((None, None, {'table': 7, 'x': [1, 2]})), 'external_refs': None,
-            'at': self._posting_time(), 'preview': self.chance(0.3)}
-        if self.chance(0.15):
+            'channel': self.pick(CHANNELS), 'lines': self.lines(units) if self.chance(0.4) else None,
+            'tenders': None, 'attributes': self._attributes(), 'external_refs': None,
+            'at': self.posting_time(), 'preview': self.chance(0.3)}
+        if self.checkout.orders and self.chance(0.35):
+            operation |= self.checkout.purchase()
+        elif self.chance(0.15):
+            operation['tenders'] = self.checkout.tenders(*(operation[name] for name in (
+                'label', 'amount', 'lines', 'merchant_id')))
+        elif self.chance(0.15):
             operation['tenders'] = [{'kind': 'cash', 'amount': self.money(self.random.randint(0, units))}]
         if self.chance(0.15):
             kinds = self.random.sample(('wechat', 'alipay', 'pos'), 2)
@@ -295,9 +335,13 @@ class Plan:
         self._expect(operation['label'], day + timedelta(days=settings['pending_days']),
                      (last_day(settings['expiry'], day) or add_months(day, 24)) + timedelta(days=1),
                      day + timedelta(days=settings['pending_days'] + settings['min_life_days']),
-                     add_months(day, settings['tier_window_months']))
+                     add_months(day, settings['tier_window_months']), add_months(day, 12))
         self.keyed.append(operation)
         return operation
+
+    def _attributes(self):
+        return self.pick((None, None, None, {'table': 7, 'x': [1, 2]}, {'table': 'bar'}, {'wedding': '2016-02-29'},
+                          {'wedding': 'soon', 'table': '3'}))
 
     def _spoiled(self, operation):
         """One thing wrong and no more, as no document says which of two is told: a known member, an open merchant."""
@@ -316,14 +360,22 @@ class Plan:
         if expires_at:
             self.coming.append((expires_at, label))
         operation = {'do': 'grant', 'label': label, 'points': self._points(), 'reason': 'birthday',
-                     'ref': self.new_ref(), 'expires_at': expires_at, 'at': self._posting_time()}
+                     'ref': self.new_ref(), 'expires_at': expires_at, 'at': self.posting_time()}
         self.keyed.append(operation)
         return operation
 
-    def _adjust(self):
+    def _endow(self, label):
+        """Enough to spend for a while."""
+        self.checkout.rich.append(label)
+        return {'do': 'grant', 'label': label, 'points': self.random.randint(2000, 50_000), 'reason': 'moved here',
+                'ref': self.new_ref(), 'at': self.now,
+                'expires_at': self.pick((None, self.now + timedelta(days=self.random.randint(30, 1500))))}
+
+    def adjust(self, label=None, points=None):
         sign = -1 if self.chance(0.75) else 1
-        operation = {'do': 'adjust', 'label': self.someone(), 'points': sign * self._points(), 'reason': 'complaint',
-                     'ref': self.new_ref(), 'at': self._posting_time()}
+        operation = {'do': 'adjust', 'label': self.someone() if label is None else label,
+                     'points': points or sign * self._points(), 'reason': 'complaint', 'ref': self.new_ref(),
+                     'at': self.posting_time()}
         self.keyed.append(operation)
         return operation
 
@@ -334,7 +386,7 @@ class Plan:
     def _again(self):
         """An earlier call again: as it was, for another member, or with other content."""
         if not self.keyed:
-            return self._accrue()
+            return self.accrue()
         first = self.pick(self.keyed[-60:])
         if self.chance(0.4):
             if first.get('amount') is not None and self.chance(0.5):
@@ -342,6 +394,8 @@ class Plan:
             return dict(first)
         if self.chance(0.3):
             return dict(first, label=self.someone())
+        if first['do'] in ('redeem', 'authorize', 'capture', 'transfer'):
+            return dict(first, **self.pick(({'points': self.random.randint(1, 100)}, {'at': self.now})))
         if first['do'] != 'accrue':
             return dict(first, **self.pick(({'points': first['points'] + 1}, {'reason': 'other'}, {'at': self.now})))
         if first['external_refs'] and self.chance(0.6):

@@ -1,19 +1,24 @@
 """Runs a plan against the database and the model and compares everything after every operation."""
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import zip_longest
 
 from database import instant, parse_instant
-from model import Contract, Merchant, Programme, Refusal, Tier
+from ledger import Refusal
+from model import Merchant, Programme, Tier
 from money import to_decimal
 from plan import MERCHANTS, NOBODY, Plan
+from rules import BEGINNING
+from spending import BurnRule
+from splits import Contract
 
 EVERYONE_EVERY = 50
 TYPED = {'amount': 'numeric', 'lines': 'jsonb', 'tenders': 'jsonb', 'attributes': 'jsonb', 'external_refs': 'jsonb',
          'consent': 'jsonb', 'occurred_at': 'timestamptz', 'at': 'timestamptz', 'expires_at': 'timestamptz',
-         'lock_until': 'timestamptz', 'known_at': 'timestamptz', 'birthday': 'date', 'tags': 'text[]'}
+         'lock_until': 'timestamptz', 'order_amount': 'numeric', 'known_at': 'timestamptz', 'birthday': 'date', 'tags': 'text[]', 'ttl': 'interval', 'points': 'bigint'}
 
 
 class Difference(Exception):
@@ -50,6 +55,26 @@ def same(what, found, expected):
         raise Difference(f'{what}: database {found!r}, model {expected!r}')
 
 
+def in_fractions(columns):
+    return {name: Fraction(value) if isinstance(value, Decimal) else value for name, value in columns.items()}
+
+
+def placed(names):
+    """Placeholders of columns of earn_rule."""
+    types = {'valid_during': 'tsrange', 'mall_ids': 'integer[]', 'merchant_ids': 'integer[]',
+             'effective_from': 'timestamptz'}
+    return ', '.join(f'%({name})s::{types[name]}' if name in types else f'%({name})s' for name in names)
+
+
+def ranged(columns):
+    return columns | ({'valid_during': range_text(*columns['valid_during'])} if 'valid_during' in columns else {})
+
+
+def range_text(start, end):
+    """Local times as PostgreSQL writes a tsrange of them."""
+    return (f'["{start}"' if start else '(') + ',' + (f'"{end}")' if end else ')')
+
+
 class Simulation:
     def __init__(self, database, seed, count):
         self.database = database
@@ -73,21 +98,25 @@ class Simulation:
     def _start(self):
         plan, run = self.plan, self.database.run
         self.database.start_programme(plan.zone, plan.currency)
-        self.model = Programme(plan.zone, plan.digits, plan.phone_country)
+        self.model = Programme(plan.zone, plan.digits, plan.phone_country, self.evaluate)
         self.ids = {NOBODY: 10**9}
+        self.numbers = {}          # words for points and what they stood for
+        row = self.database.rows('SELECT * FROM membership.burn_rule')[0]
+        self.model.burn_rules = {row['burn_rule_id']: BurnRule(**in_fractions(row | {'valid_during': (None, None)}))}
         rows = self.database.rows('SELECT * FROM membership.tier')
         self.model.tiers = {
             row['tier_id']: Tier(row['tier_id'], row['code'], row['rank'], Fraction(row['multiplier']),
                                  None if row['qualify_basis'] is None else Fraction(row['qualify_basis']),
                                  row['validity_months']) for row in rows}
         run("INSERT INTO membership.party VALUES (2, 'Shop', 'merchant'), (3, 'Chain', 'merchant'),"
-            " (4, 'Annex', 'mall')")
+            " (4, 'Annex', 'mall'), (5, 'Bank', 'sponsor')")
         run("INSERT INTO membership.mall VALUES (2, 'Annex', 4)")
         for merchant_id in MERCHANTS:
             party, mall = {3: (2, 1), 4: (3, 1), 5: (3, 2)}.get(merchant_id, (1, 1))
-            run('INSERT INTO membership.merchant (merchant_id, name, party_id, mall_id) VALUES (%s, %s, %s, %s)',
-                (merchant_id, f'shop {merchant_id}', party, mall))
-            self.model.merchants[merchant_id] = Merchant(merchant_id, party, {1: 1, 2: 4}[mall])
+            brand, category = {1: (None, 'food'), 2: ('B', 'baby'), 4: ('C', None)}.get(merchant_id, (None, None))
+            run('INSERT INTO membership.merchant (merchant_id, name, party_id, mall_id, brand, category)'
+                ' VALUES (%s, %s, %s, %s, %s, %s)', (merchant_id, f'shop {merchant_id}', party, mall, brand, category))
+            self.model.merchants[merchant_id] = Merchant(merchant_id, party, {1: 1, 2: 4}[mall], mall, brand, category)
 
     def step(self, operation):
         arguments = {key: value for key, value in operation.items() if key != 'do'}
@@ -96,9 +125,21 @@ class Simulation:
             if label not in self.ids:
                 return             # its enrolment was left out of a shortened list
             arguments['member_id'] = self.ids[label]
+        if operation['do'] in ('capture', 'void'):
+            self.find_hold(arguments)
+        if 'to_label' in arguments:
+            arguments['to_member_id'] = self.ids.get(arguments.pop('to_label'), 10**9)
         getattr(self, 'do_' + operation['do'])(**arguments)
-        if arguments.get('member_id') in self.model.members:
-            self.compare_member(arguments['member_id'])
+        for name in ('member_id', 'to_member_id'):
+            if arguments.get(name) in self.model.members:
+                self.compare_member(arguments[name])
+
+    def evaluate(self, conditions, context):
+        """Money has the currency's decimals, or a quotient would have others."""
+        unit = Decimal(1).scaleb(-self.plan.digits)
+        return self.database.evaluate(conditions, {
+            name: to_decimal(value).quantize(unit) if isinstance(value, Fraction) else value
+            for name, value in context.items()})
 
     # --- the two sides of a call
 
@@ -113,10 +154,16 @@ class Simulation:
             result, refused = verb(*arguments, **named), None
         except Refusal as refusal:
             result, refused = None, refusal.sqlstate
-        same(what, sqlstate or 'accepted', refused or 'accepted')
+        if sqlstate != refused:
+            raise Difference(f"{what}: database {f'{sqlstate} {self.database.message}' if sqlstate else 'accepted'},"
+                             f" model {refused or 'accepted'}")
         self.outcomes[what, sqlstate or (row.get('status') or 'done') + ' again' * bool(row.get('duplicate'))] += 1
         if row is not None and isinstance(result, (dict, tuple)):
             found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
+            for told in (found.get('explanation') or {}).get('rules', ()):
+                self.outcomes['rules', told['outcome']] += 1
+                if told['outcome'] == 'not_matched' and not told.pop('reason', None):
+                    raise Difference(f'{what}: no reason why {told["code"]} did not match')
             same(what, found, shown(result if isinstance(result, dict) else dict(zip(row, result))))
         return result
 
@@ -150,6 +197,9 @@ class Simulation:
             self.compare_member(row['member_id'])
 
     def do_accrue(self, preview, **purchase):
+        if purchase['tenders'] and purchase['amount'] is not None:
+            purchase['tenders'] = self.listed(**{name: purchase[name] for name in (
+                'member_id', 'merchant_id', 'order_ref', 'tenders', 'amount', 'lines', 'channel', 'at')})
         if preview:
             shown_before = {name: value for name, value in purchase.items() if name != 'external_refs'}
             answer = self.ask('preview_accrual', **shown_before)
@@ -162,6 +212,127 @@ class Simulation:
 
     def do_adjust(self, **arguments):
         self.expect('adjust_points', self.ask('adjust_points', **arguments), self.model.adjust, **arguments)
+
+    # --- spending
+
+    def do_quote(self, **asked):
+        self.quote(asked)
+
+    def quote(self, asked):
+        return self.expect('quote_redemption', self.ask('quote_redemption', **asked), self.model.quote, **asked)
+
+    def drawn(self, points, key, most):
+        """The number that a word for points stands for; a repeated call asks for the same."""
+        if isinstance(points, (str, tuple)):
+            if key not in self.numbers:
+                quoted, step = most()
+                share = 100 if points in ('max', 'rest') else points[1]
+                self.numbers[key] = max(quoted * share // 100 // step * step, step)
+            points = self.numbers[key]
+        return points
+
+    def most_of(self, verb, arguments, asked):
+        """What a quote says; the limit is a limit, so a step more is refused."""
+        quote = self.quote(asked)
+        if quote is None or asked['member_id'] not in self.model.members:
+            return 1, 1
+        most, rule, _ = self.model.allowance(**asked)
+        if rule is None or not most:
+            return most, 1
+        more = dict(arguments, points=most + rule.step)
+        sqlstate = self.ask(f'{verb}_points', **more)[1]
+        self.expect(f'{verb}_points', (None, sqlstate), getattr(self.model, verb), **more)
+        if sqlstate is None:
+            raise Difference(f'{verb}_points: a step more than the quote says was accepted')
+        return most, rule.step
+
+    def spend(self, verb, points, **arguments):
+        asked = {name: value for name, value in arguments.items() if name not in ('ref', 'ttl')}
+        arguments['points'] = self.drawn(points, (verb, arguments['ref']), lambda: self.most_of(verb, arguments, asked))
+        self.expect(f'{verb}_points', self.ask(f'{verb}_points', **arguments), getattr(self.model, verb), **arguments)
+
+    def do_redeem(self, **arguments):
+        self.spend('redeem', **arguments)
+
+    def do_authorize(self, **arguments):
+        self.spend('authorize', **arguments)
+
+    def do_capture(self, member_id, ref, points, at):
+        points = self.drawn(points, ('capture', ref), lambda: self.held(member_id, ref))
+        arguments = {'member_id': member_id, 'ref': ref, 'points': points, 'at': at}
+        self.expect('capture_points', self.ask('capture_points', **arguments), self.model.capture, **arguments)
+
+    def find_hold(self, arguments):
+        """With a pick it is another hold that is open, when this one is not; a repeated call means the same one."""
+        pick, key = arguments.pop('pick'), (arguments['member_id'], arguments['ref'])
+        holds = [(member.member_id, hold.ref) for member in self.model.members.values() for hold in member.holds]
+        if pick is not None and key not in self.numbers and key not in holds:
+            self.numbers[key] = holds[pick % len(holds)] if holds else key
+        arguments['member_id'], arguments['ref'] = self.numbers.get(key, key)
+
+    def held(self, member_id, ref):
+        member = self.model.members.get(member_id)
+        for hold in member.holds if member else ():
+            if hold.ref == ref:
+                return hold.points, member.event(hold.hold_no)['rules']['burn_rule']['step']
+        return 1, 1
+
+    def do_void(self, **arguments):
+        self.expect('void_points', self.ask('void_points', **arguments), self.model.void, **arguments)
+
+    def do_reverse(self, pick, **arguments):
+        """Mostly what was spent and not given back; a repeated call means the same."""
+        member = self.model.members.get(arguments['member_id'])
+        if pick is not None and member:
+            refs = [ref for verb, ref in member.keys if verb in ('redemption', 'capture') and ('reversal', ref) not in member.keys]
+            arguments['ref'] = refs[-1 - pick % min(len(refs), 5)] if refs else arguments['ref']
+        self.expect('reverse_redemption', self.ask('reverse_redemption', **arguments), self.model.reverse, **arguments)
+
+    def do_transfer(self, member_id, **arguments):
+        arguments['from_member_id'] = member_id
+        self.expect('transfer_points', self.ask('transfer_points', **arguments), self.model.transfer, **arguments)
+
+    def listed(self, member_id, merchant_id, order_ref, tenders, amount, lines, channel, at):
+        """Tenders with numbers."""
+        def most():
+            if member_id not in self.model.members:
+                return 1, 1
+            spent = self.model.spent_for(member_id, (merchant_id, order_ref), at)
+            if spent:
+                return spent, 1
+            if tender.get('hold_ref'):
+                return self.held(member_id, tender['hold_ref'])
+            asked = {'member_id': member_id, 'merchant_id': merchant_id, 'order_ref': order_ref, 'order_amount': amount,
+                     'channel': channel, 'at': at}
+            self.quote(asked)
+            quoted, rule, _ = self.model.allowance(**asked)
+            return quoted, rule.step if rule else 1
+
+        numbered = []
+        for number, tender in enumerate(tenders):
+            if tender['kind'] == 'points':
+                member = self.model.members.get(member_id)
+                if 'hold_ref' in tender and member and member.holds:
+                    refs = self.numbers.setdefault(('hold', tender['hold_ref']), member.holds[0].ref)
+                    tender = dict(tender, hold_ref=refs)
+                key = ('tender', merchant_id, order_ref, number)
+                tender = dict(tender, points=self.drawn(tender['points'], key, most))
+            numbered.append(tender)
+        return numbered
+
+    # --- burn rules
+
+    def do_burn_rule(self, columns):
+        names = ', '.join(columns)
+        self.database.run(f'INSERT INTO membership.burn_rule ({names}) VALUES ({placed(columns)})', ranged(columns))
+        self.model.burn_rules[columns['burn_rule_id']] = BurnRule(**in_fractions(columns))
+
+    def do_burn_rule_update(self, burn_rule_id, changes):
+        if burn_rule_id not in self.model.burn_rules:
+            return                 # its insert was left out of a shortened list
+        assigned = ', '.join(f'{name} = {placed([name])}' for name in changes)
+        self.database.run(f'UPDATE membership.burn_rule SET {assigned} WHERE burn_rule_id = {burn_rule_id}', ranged(changes))
+        self.model.burn_rules[burn_rule_id] = replace(self.model.burn_rules[burn_rule_id], **in_fractions(changes))
 
     def do_review(self, member_id, pick, decision, reason):
         """One of the member's purchases under review, decided or not; without any, a number that is none."""
@@ -241,24 +412,70 @@ class Simulation:
             self.database.run(f'UPDATE membership.tier SET {name} = %s WHERE code = %s', (value, code))
             setattr(tier, name, Fraction(value) if isinstance(value, Decimal) else value)
 
-    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price):
+    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price, redemption_price=Decimal(0)):
         """From that day on; a contract that starts later or on that day gets the new terms instead."""
         contracts = self.model.merchants[merchant_id].contracts
         last = contracts[-1] if contracts else None
-        terms = (collects, commission_rate, issue_price)
+        terms = (collects, commission_rate, issue_price, redemption_price)
         if last and (day is None or last.valid_from is not None and last.valid_from >= day):
-            self.database.run('UPDATE membership.contract SET collects = %s, commission_rate = %s, issue_price = %s'
-                              ' WHERE contract_id = %s', (*terms, last.contract_id))
-            last.collects, last.commission_rate, last.issue_price = collects, *map(Fraction, terms[1:])
+            self.database.run('UPDATE membership.contract SET collects = %s, commission_rate = %s, issue_price = %s,'
+                              ' redemption_price = %s WHERE contract_id = %s', (*terms, last.contract_id))
+            last.collects = collects
+            last.commission_rate, last.issue_price, last.redemption_price = map(Fraction, terms[1:])
             return
         if last:
             self.database.run('UPDATE membership.contract SET valid_during = daterange(%s, %s) WHERE contract_id = %s',
                               (last.valid_from, day, last.contract_id))
             last.valid_to = day
         contract_id = sum(len(merchant.contracts) for merchant in self.model.merchants.values()) + 1
-        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s)',
+        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s, %s)',
                           (contract_id, merchant_id, day, *terms))
         contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:])))
+
+    # --- earning rules
+
+    def do_rule(self, columns):
+        names = ', '.join(columns)
+        self.database.run(f'INSERT INTO membership.earn_rule ({names}) VALUES ({placed(columns)})', ranged(columns))
+        self.model.rules.insert(**in_fractions(columns))
+        self.compare_versions()
+
+    def do_rule_update(self, rule_id, changes, effective_from):
+        if rule_id not in self.model.rules.versions:
+            return                 # its insert was left out of a shortened list
+        given = dict(changes, effective_from=effective_from) if effective_from else changes
+        assigned = ', '.join(f'{name} = {placed([name])}' for name in given)
+        before = self.database.clock()
+        row = self.database.run(f'UPDATE membership.earn_rule SET {assigned} WHERE rule_id = {rule_id}'
+                                ' RETURNING effective_from', ranged(given)).fetchone()
+        if effective_from is None and not before <= row[0] <= self.database.clock():
+            raise Difference(f'effective_from {row[0]} is not the time of the update')
+        self.model.rules.update(rule_id, row[0].astimezone(UTC), **in_fractions(changes))
+        self.compare_versions()
+
+    def do_refused_rule(self, sqlstate, columns):
+        collides = {'MB303': 'stack_group', '23505': 'code'}.get(sqlstate)
+        if collides and columns[collides] not in [getattr(versions[-1], collides)
+                                                  for versions in self.model.rules.versions.values()]:
+            return                 # what it collides with was left out of a shortened list
+        names = ', '.join(columns)
+        _, refused = self.database.row(
+            f'INSERT INTO membership.earn_rule ({names}) VALUES ({placed(columns)}) RETURNING rule_id', columns)
+        same(f'rule {columns}', refused, sqlstate)
+        self.outcomes['earn_rule', refused] += 1
+
+    def compare_versions(self):
+        found = self.database.rows('SELECT rule_id, version, effective_from, definition FROM membership.rule_version'
+                                   ' ORDER BY rule_id, version')
+        expected = []
+        for _, versions in sorted(self.model.rules.versions.items()):
+            for rule in versions:
+                definition = shown(dict(vars(rule), valid_during=range_text(*rule.valid_during)))
+                if rule.effective_from == BEGINNING:
+                    definition['effective_from'] = '-infinity'
+                expected.append({name: definition[name] for name in ('rule_id', 'version', 'effective_from')}
+                                | {'definition': definition})
+        same('rule_version', found, expected)
 
     # --- comparison
 
@@ -270,7 +487,8 @@ class Simulation:
             'balance_after': entry['balance_after'] if entry else event['balance'],
             'merchant_id': merchant_id, 'merchant': f'shop {merchant_id}' if merchant_id else None,
             'order_ref': event['order_ref'], 'amount': event['amount'],
-            'reason': event['reason'] or event['reason_code'],
+            'reason': event['reason'] or event['reason_code'] or event['purpose'],
+            'counterpart_id': event['counterpart_id'],
             'occurred_at': event['occurred_at'], 'posted_at': event['posted_at']})
 
     def member_rows(self, member_id, now):
@@ -282,10 +500,17 @@ class Simulation:
         rows = {
             'journal': [dict(event, **own, actor=self.actor, login=self.actor) for event in member.journal],
             'ledger_entry': [dict(entry, **wallet) for entry in member.entries],
-            'lot': [dict({name: value for name, value in vars(lot).items() if name != 'born_dead'}, **wallet, held=0)
-                    for lot in member.lots],
+            'lot': [dict({name: value for name, value in vars(lot).items() if name not in ('born_dead', 'released_at')},
+                         **wallet) for lot in member.lots],
+            'hold': [dict({name: value for name, value in vars(hold).items() if name != 'lots'}, **own)
+                     for hold in member.holds],
+            'hold_lot': [dict(own, hold_no=hold.hold_no, lot_no=lot_no, points=points)
+                         for hold in member.holds for lot_no, points in sorted(hold.lots.items())],
+            'order_spend': [dict(zip(('merchant_id', 'order_ref', 'journal_no'), spend), **own) for spend in member.order_spends],
             'merchant_split': [dict(split, **own) for split in member.splits],
-            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2])
+            'rule_failure': [dict(failure, **own) for failure in member.failures],
+            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2], growth=row[3],
+                                  points_redeemed=row[4])
                              for day, row in sorted(member.activity.items())],
             'journal_context': [dict(own, journal_no=number, attributes=attributes)
                                 for number, attributes in member.contexts.items()],
@@ -297,13 +522,15 @@ class Simulation:
                                 for (kind, value), owner in sorted(model.identities.items()) if owner == member_id],
             'tier_history': [dict(zip(('history_no', 'tier_id', 'starts', 'ends', 'cause', 'journal_no'), row))
                              for row in self.history_rows(member)],
-            'account': [dict(wallet, balance=member.balance, held=0, debt=member.debt,
+            'account': [dict(wallet, balance=member.balance, held=member.held, debt=member.debt,
+                             order_spends=len(member.order_spends) + sum(hold.order_ref is not None for hold in member.holds),
                              next_journal_no=len(member.journal) + 1, next_entry_no=len(member.entries) + 1,
                              last_posted_at=member.last_posted_at)],
             'member': [dict(own, **model.profiles[member_id], **{name: getattr(member, name) for name in (
                 'status', 'tier_id', 'tier_since', 'tier_expires_at', 'tier_locked_until', 'enrolled_at')})],
             'member_balance': [dict(points, **model.balance_row(member_id, now))],
             'member_lots': [dict(points, **row) for row in model.lot_rows(member_id, now)],
+            'member_holds': [dict(own, **row) for row in model.hold_rows(member_id, now)],
             'expiring_soon': [dict(own, **row) for row in model.expiring_rows(member_id, now)],
             'member_tier_progress': [dict(own, **model.progress_row(member_id, now))],
         }
@@ -335,6 +562,7 @@ class Simulation:
             self.compare_member(member_id)
         refs = [{'kind': kind, 'value': value, 'merchant_id': receipt[0], 'order_ref': receipt[1]}
                 for (kind, value), receipt in sorted(self.model.receipt_refs.items())]
+        self.compare_rules()
         same('receipt_ref', self.database.rows(
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
@@ -343,6 +571,37 @@ class Simulation:
                  len({'member': self.model.members, 'receipt': self.model.receipts,
                       'member_identity': self.model.identities}[name]))
         same('verify()', self.database.rows('SELECT * FROM membership.verify()'), [])
+
+    def compare_rules(self):
+        """What each rule gave, and how often its condition failed, over all members."""
+        given, failed = {}, {}
+        for member in self.model.members.values():
+            approved = {event['refers_to'] for event in member.journal if event['reason_code'] == 'approved'}
+            for event in member.journal:
+                if event['status'] in ('posted', 'pending') or event['journal_no'] in approved:
+                    for told in (event['rules'] or {'rules': ()})['rules']:
+                        if told['outcome'] == 'applied':
+                            given.setdefault(told['rule_id'], []).append((member.member_id, event['day'], told))
+            for failure in member.failures:
+                key = tuple(failure[name] for name in ('rule_id', 'version', 'sqlstate', 'message'))
+                failed.setdefault(key, []).append(member.event(failure['journal_no'])['posted_at'])
+        same('rule_effect', self.database.rows('SELECT * FROM membership.rule_effect ORDER BY rule_id'),
+             [shown(self.effect_row(versions[-1], given.get(rule_id, [])))
+              for rule_id, versions in sorted(self.model.rules.versions.items())])
+        same('rule_error', self.database.rows('SELECT * FROM membership.rule_error'
+                                              ' ORDER BY rule_id, version, sqlstate, message COLLATE "C"'),
+             [shown({'rule_id': rule_id, 'code': self.model.rules.versions[rule_id][-1].code, 'version': version,
+                     'sqlstate': sqlstate, 'message': message, 'failures': len(times), 'last_at': max(times)})
+              for (rule_id, version, sqlstate, message), times in sorted(failed.items())])
+
+    @staticmethod
+    def effect_row(rule, given):
+        days = [day for _, day, _ in given]
+        return {'rule_id': rule.rule_id, 'code': rule.code, 'name': rule.name, 'status': rule.status,
+                'purchases': len(given), 'members': len({member_id for member_id, _, _ in given}),
+                'points': sum(told.get('points', 0) for _, _, told in given),
+                'growth': sum(told.get('growth', 0) for _, _, told in given),
+                'first_day': min(days, default=None), 'last_day': max(days, default=None)}
 
     def compare_unsettled(self):
         owed = {}
@@ -355,7 +614,8 @@ class Simulation:
                 row['points'] += split['points'] or 0
         names = ('merchant_id', 'kind', 'payer_party_id', 'payee_party_id')
         same('merchant_unsettled',
-             self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind'),
+             self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind,'
+                                ' payer_party_id'),
              [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
 
     @property

@@ -1,5 +1,5 @@
 -- Configuration: seen by the next call, kept from deletion and renumbering, and tables that a DBA has changed.
-\set tests 102
+\set tests 105
 \ir setup.psql
 
 -- a programme that came in place of another is not served from the cache of the one before
@@ -183,6 +183,18 @@ SELECT member_id AS guest FROM enroll_member('card', 'guest', referral_code => (
 SELECT is(ROW(points, balance)::text, '(11,11)', 'a trigger posts for another member: the purchase around it') FROM accrue_points(:guest, 1, 10, 'g1', at => '2024-03-05 12:00+08');
 SELECT is(ROW(points, balance)::text, '(11,22)', 'a further one') FROM accrue_points(:guest, 1, 10, 'g2', at => '2024-03-05 12:00+08');
 SELECT is(ROW(count(*), sum(points))::text, '(1,5)', 'and one bonus for who invited') FROM journal WHERE member_id = m('eli') AND verb = 'grant';
+
+-- a statement that changes rules and posts while it runs: what it kept on the way is read again
+SELECT enrol('hal') \gset
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value) VALUES (1, 'one', 'One', 'paused', 'bonus_points', 100);
+WITH started AS (UPDATE earn_rule SET status = 'active', effective_from = '2024-01-01' RETURNING rule_id)
+SELECT (accrue_points(m('hal'), 1, rule_id, 'h1', at => '2024-03-05 12:00+08')).points AS half_way FROM started \gset
+SELECT is(points, 111::bigint, 'a rule counts after the statement that started it') FROM accrue_points(m('hal'), 1, 10, 'h2', at => '2024-03-05 12:00+08');
+-- the last moment that PostgreSQL knows has none after it
+UPDATE earn_rule SET valid_during = '[2024-01-01, 294276-12-31 23:59:59.999999]', effective_from = '2024-01-02';
+SELECT is(points, 111::bigint, 'a rule that ends with time') FROM accrue_points(m('hal'), 1, 10, 'h3', at => '2024-03-05 12:00+08');
+UPDATE earn_rule SET valid_during = '(294276-12-31 23:59:59.999999, infinity)', effective_from = '2024-01-03';
+SELECT is(points, 11::bigint, 'and one that begins then') FROM accrue_points(m('hal'), 1, 10, 'h4', at => '2024-03-05 12:00+08');
 
 -- the caller's settings change nothing
 SET LOCAL DateStyle = 'SQL, DMY';

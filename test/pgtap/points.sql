@@ -231,8 +231,8 @@ SELECT is_empty($$SELECT b.member_id, b.balance, membership.balance_at(b.member_
 -- the statement
 SELECT enrol('stm') \gset
 SELECT accrue_points(m('stm'), 2, 12.50, 'stm 1', at => '2024-02-01 12:00+08') \gset
-SELECT is(ROW(journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, amount, reason, occurred_at, posted_at)::text,
-          '(2,1,accrual,12,12,2,Bookshop,"stm 1",12.50,,"2024-02-01 04:00:00+00","2024-02-01 04:00:00+00")', 'a line of a purchase') FROM statement(m('stm'), max_rows => 1) WHERE entry_no = 1;
+SELECT is(ROW(journal_no, entry_no, verb, points, balance_after, merchant_id, merchant, order_ref, amount, reason, occurred_at, posted_at, counterpart_id)::text,
+          '(2,1,accrual,12,12,2,Bookshop,"stm 1",12.50,,"2024-02-01 04:00:00+00","2024-02-01 04:00:00+00",)', 'a line of a purchase') FROM statement(m('stm'), max_rows => 1) WHERE entry_no = 1;
 SELECT accrue_points(m('stm'), 1, 0, 'stm 2', at => '2024-02-02 12:00+08') \gset
 SELECT grant_points(m('stm'), 10, 'gift', 'g' || i, at => '2024-02-03 12:00+08') FROM generate_series(1, 3) i \g /dev/null
 SELECT accrue_points(m('stm'), 1, 0, 'stm 3', at => '2024-02-04 12:00+08'), accrue_points(m('stm'), 1, 0, 'stm 4', at => '2024-02-04 12:00+08') \g /dev/null

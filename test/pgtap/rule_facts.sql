@@ -1,5 +1,5 @@
 -- What conditions can use: every column, by single calls, in a batch and in a preview.
-\set tests 50
+\set tests 51
 \ir setup.psql
 \ir rules.psql
 SELECT open_mall() \gset
@@ -179,6 +179,16 @@ SELECT buy('bob', 10, at => '2024-03-17 12:00+08') \g /dev/null
 SELECT set_member_status(m('bob'), 'active', 'test') \gset
 SELECT ask(ARRAY['orders_12m = 2', 'days_since_purchase = 1', 'orders_month = 2']) \gset
 SELECT is(unmet(explanation), NULL, 'purchases of a frozen member count') FROM buy('bob', 10, at => '2024-03-18 12:00+08');
+-- a row of a batch that is refused after its rules were matched leaves no trace in those after it
+SELECT enrol('bat') \gset
+SELECT ask(ARRAY['order_basis >= 0', 'order_basis > 1', 'order_basis > 2', 'order_basis > 3']) \gset
+-- at 10,000 points per 1.00 rows 2 and 4 are beyond 10^15 points
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition) VALUES (5001, 'too_much', 'Too much', 'active', 'rate', 10000, 'order_basis > 1000000');
+SELECT is(array_agg(coalesce(points::text, sqlstate) ORDER BY row_no), '{14,22003,24,22003,34}', 'a refused row of a batch has no part in the others')
+  FROM accrue_batch(ARRAY(
+    SELECT ROW(m('bat'), 1, CASE n % 2 WHEN 0 THEN 99999999999990 ELSE 5 * n + 5 END, 'bat ' || n, NULL, 'pos', CASE WHEN n % 2 = 0 THEN
+               (SELECT jsonb_agg(jsonb_build_object('amount', 99999999999990 / 30)) FROM generate_series(1, 30 + 0 * n)) END, NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase
+      FROM generate_series(1, 5) n));
 -- imported purchases are purchases, too
 SELECT enrol('imp', '2022-01-01 10:00+08') \gset
 SELECT count(*) AS imported FROM import_purchases(ARRAY[ROW(m('imp'), 3, 99, 'old', '2024-03-10 12:00+08', NULL, 5)::purchase_import]) \gset

@@ -1,5 +1,5 @@
 -- Points as tenders of orders: redeemed or held before, captured or redeemed in the call; lines, basis, splits, batches.
-\set tests 133
+\set tests 134
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -80,6 +80,7 @@ SELECT is(way(tenders, before), replace(refusal, 'ann', m('ann')::text), format(
         ('[{"kind": "points", "points": 2900}]', hold(2800, 'h1'), 'MB103 tenders list 2900 points', 'a hold of 2800'),
         ('[{"kind": "points", "points": 100, "hold_ref": "h1"}]', hold(2900, 'h1'), 'MB103 hold "h1" has not 100 points', 'a hold of 2900'),
         ('[{"kind": "points", "hold_ref": "h1"}]', hold(2900, 'h1', 'A-2'), 'MB103 hold "h1" is for another order', 'a hold of another order'),
+        ('[{"kind": "points", "hold_ref": "h1"}, {"kind": "points", "hold_ref": "h1", "amount": 1}]', hold(2900, 'h1'), 'MB103 hold "h1" comes twice', 'a hold'),
         ('[{"kind": "points", "hold_ref": "h2"}]', hold(2900, 'h1'), 'MB008 member ann has no open hold with ref "h2"', 'another hold'),
         ('[{"kind": "points", "hold_ref": "h1"}]', hold(2900, 'h1', ttl => '1 hour'), 'MB008 member ann has no open hold with ref "h1"', 'a hold of an hour, an hour later'),
         ('[{"kind": "points", "points": 3000}]', 'SELECT 1', 'MB103 the share of the order that points may pay is exceeded', 'nothing'),

@@ -548,6 +548,18 @@ SELECT membership.balance_at(1, now(), '-infinity');
 SELECT membership.balance_at(9, now());
 \echo :SQLSTATE
 
+-- earning rules
+INSERT INTO membership.earn_rule (rule_id, code, name, effect, value, condition) VALUES (1, 'x', 'X', 'multiplier', 2, '满 = 1 AND occurred_at > now()');
+\echo :SQLSTATE
+INSERT INTO membership.earn_rule (rule_id, code, name, effect, value, condition) VALUES (1, 'x', 'X', 'multiplier', 2, 'brand = ''满'' AND occurred_at > now()');
+\echo :SQLSTATE
+INSERT INTO membership.earn_rule (rule_id, code, name, effect, value, merchant_ids) VALUES (1, 'x', 'X', 'multiplier', 2, '{1,99}');
+\echo :SQLSTATE
+INSERT INTO membership.earn_rule (rule_id, code, name, effect, value, expiry) VALUES (1, 'x', 'X', 'multiplier', 2, 'soon');
+\echo :SQLSTATE
+INSERT INTO membership.earn_rule (rule_id, code, name, effect, value, stack_group) VALUES (1, 'x', 'X', 'multiplier', 2, 'g'), (2, 'y', 'Y', 'rate', 2, 'g');
+\echo :SQLSTATE
+
 -- a transaction that must not write
 BEGIN READ ONLY;
 SELECT membership.accrue_points(1, 1, 10, 'RO');

@@ -107,6 +107,7 @@ SET ROLE demo_operator;
 SELECT points, duplicate
   FROM membership.accrue_points(1, 1, 600, 'A1', at => '2022-01-31 10:00+08', external_refs => '{"wechat": "w1"}');
 SQL
+rules_go_on($node, 'postgres');
 like(refused($node, 'postgres', 'DELETE FROM membership.journal'), qr/MB502: /, 'the journal is guarded again');
 like($node->safe_psql('postgres', 'SELECT membership.upgrade_program()'), qr/^table version/, 'upgrade_program() can be repeated');
 same(definitions($node, 'postgres'), $definitions, '... and changes nothing');

@@ -55,6 +55,7 @@ SELECT journal_no, points FROM membership.accrue_points(1, 1, 100, '$order_ref')
 RESET ROLE;
 SELECT member_id, min(journal_no), max(journal_no), count(*) FROM membership.journal WHERE member_id = 1 GROUP BY member_id;
 SQL
+	rules_go_on($target, $database);
 	is($target->safe_psql($database, "SELECT member_id, created FROM membership.enroll_member('card', 'C-3')"), '3|t', 'so do the members');
 	is($target->safe_psql($database, 'SELECT * FROM membership.verify()'), '', 'and verify() finds nothing');
 	return;

@@ -7,13 +7,14 @@ use warnings;
 
 use Exporter 'import';
 use Test::More;
-our @EXPORT = qw(make_programme definitions rows readings same refused);
+our @EXPORT = qw(make_programme definitions rows readings same refused rules_go_on);
 
 # PostgreSQL::Test::Utils keeps what a script dies of to its log
 $SIG{__DIE__} = sub { diag(@_) if !$^S };
 
 # Two merchants with contracts, two without; two members at three of them; a lot that has expired, one that is
-# pending, debt that was paid, a purchase under review, a receipt with a second name, and a tier by hand.
+# pending, debt that was paid, a purchase under review, a receipt with a second name, a tier by hand, and rules that give
+# growth but no points, one of which has failed.
 my $programme = <<'SQL';
 CREATE EXTENSION membership;
 CREATE ROLE demo_application LOGIN;
@@ -27,6 +28,12 @@ VALUES (1, 'Books', 'B1', 2, NULL), (2, 'Tea', 'T1', 3, NULL), (3, 'Jewels', NUL
 INSERT INTO membership.contract (contract_id, merchant_id, valid_during, collects, commission_rate, issue_price)
 VALUES (1, 1, '[2020-01-01,)', 'mall', 0.08, 0.01), (2, 2, '[2020-01-01,)', 'merchant', 0.05, 0.01);
 SET ROLE demo_operator;
+INSERT INTO membership.earn_rule (rule_id, code, name, status, scope, effect, value, valid_during, merchant_ids, tiers, condition, expiry, funder_party_id)
+VALUES (1, 'growth', 'Growth 成长值', 'active', 'order', 'growth', 0.5, '(,)', NULL, NULL, 'order_basis > 100 AND NOT first_purchase', NULL, NULL),
+       (2, 'trial', 'On trial', 'shadow', 'line', 'multiplier', 2.5, '[2022-01-01, 2040-01-01)', '{1,2}', '{silver,gold}', NULL, 'year end + 1', 2),
+       (3, 'fails', 'Fails of 80.00', 'active', 'order', 'growth', 1, '(,)', NULL, NULL, '1 / (order_amount - 80) < 0', NULL, NULL),
+       (4, 'gone', 'Gone', 'ended', 'order', 'bonus_points', 5, '(,)', NULL, NULL, NULL, NULL, NULL);
+UPDATE membership.earn_rule SET value = 0.75, effective_from = '2023-01-01 00:00+08' WHERE code = 'growth';
 SELECT membership.enroll_member('phone', '138 0013 8000', birthday => '1990-02-28', source => 'web', attributes => '{"size": "M"}',
                                 at => '2022-01-31 09:00+08');
 SELECT membership.enroll_member('card', 'C-2', at => '2022-02-01 09:00+08');
@@ -122,6 +129,8 @@ SELECT 'balance', * FROM membership.member_balance ORDER BY member_id;
 SELECT 'lot', * FROM membership.member_lots ORDER BY member_id, lot_no;
 SELECT 'line', m, s.* FROM generate_series(1, 2) m, membership.statement(m) s;
 SELECT 'tier', * FROM membership.member_tier_progress ORDER BY member_id;
+SELECT 'rule', * FROM membership.rule_effect ORDER BY rule_id;
+SELECT 'failure', * FROM membership.rule_error ORDER BY rule_id;
 SELECT 'owed', * FROM membership.merchant_unsettled ORDER BY merchant_id, kind;
 SELECT 'balance at', m, t, membership.balance_at(m, t)
   FROM generate_series(1, 2) m, generate_series('2022-02-02 00:00+08'::timestamptz, '2023-04-02', '1 month') t;
@@ -141,6 +150,22 @@ sub same
 	$seen{$_}-- for split /\n/, $expected;
 	diag(map { $seen{$_} > 0 ? "got:      $_\n" : "expected: $_\n" } grep { $seen{$_} } sort keys %seen);
 	return 0;
+}
+
+# Rules are still checked, counted and guarded, and pay: one of 7 points in force from now on.
+sub rules_go_on
+{
+	my ($node, $database) = @_;
+	is($node->safe_psql($database, <<"SQL"), '1|2|demo_operator|7', 'a changed rule has a new version');
+SET ROLE demo_operator;
+UPDATE membership.earn_rule SET status = 'active', value = 7 WHERE code = 'gone';
+SELECT min(version), max(version), max(recorded_by) FILTER (WHERE version = 2), max(definition ->> 'value') FROM membership.rule_version WHERE rule_id = 4;
+SQL
+	is($node->safe_psql($database, 'SELECT bonus_points FROM membership.preview_accrual(2, 1, 10)'),
+		'12', '... and pays');    # 10 x 0.5 of gold, and 7
+	like(refused($node, $database, "UPDATE membership.earn_rule SET condition = 'now() > occurred_at' WHERE rule_id = 4"), qr/MB302: /, 'a bad condition is refused');
+	like(refused($node, $database, 'DELETE FROM membership.rule_version'), qr/MB502: /, 'versions are guarded');
+	return;
 }
 
 # What psql says when a statement is refused: "SQLSTATE message", then DETAIL and HINT.
