@@ -1,5 +1,5 @@
 -- Points as tenders of orders: redeemed or held before, captured or redeemed in the call; lines, basis, splits, batches.
-\set tests 134
+\set tests 136
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -211,6 +211,15 @@ SELECT reverse_redemption(m('ann'), 'r5', 'x', at => '2024-02-01 15:00+08') \gse
 SELECT is(agree('ann', 600, 11, 'A-5', at => '2024-02-01 15:00+08'), '3000 = 90.00 by share; 3000 = 90.00; MB103 the share of the order that points may pay is exceeded', 'reversed, all is free again');
 SELECT is(order_spends, 0, 'nothing waits for an order') FROM account WHERE member_id = m('ann');
 SELECT is(ROW(points, explanation ? 'tenders')::text, '(600,f)', 'which pays with money alone') FROM accrue_points(m('ann'), 11, 600, 'A-5', at => '2024-02-01 15:00+08');
+
+-- the share is that of purpose payment
+INSERT INTO burn_rule (burn_rule_id, code, name, status, purpose, step, value) VALUES (2, 'item', 'Item', 'active', 'item', 100, 3);
+CREATE FUNCTION public.item(points bigint, ref text) RETURNS text LANGUAGE sql AS $$
+    SELECT format('SELECT membership.redeem_points(%s, %s, %L, 11, ''A-1'', 588, purpose => ''item'', at => ''2024-02-01 15:00+08'')', public.m('ann'), points, ref) $$;
+-- 5,000 points = 150.00: 76.5306 / 50.9949 / 22.4745, one unit left, to .49 (in units); points 2,551.02 / 1,699.83 / 749.15, one left, to .83;
+-- 438.00: 223.47 / 148.90 / 65.63, two points left, to .90 and .63
+SELECT is(substring(way(NULL, item(5000, 'i1')) FROM '^[^;]*; [^;]*'), '438 of 438.00; 223.47/223 76.53/2551, 148.90/149 51.00/1700, 65.63/66 22.47/749', 'points of another purpose are not measured by it');
+SELECT is(way('[{"kind": "points", "points": 100}]', item(5000, 'i1')), 'MB103 tenders list 100 points', 'they belong to what is listed all the same');
 
 -- ------------------------------------------------------------------ rules, review, status
 
