@@ -150,12 +150,12 @@ class Checkout:
     def _expect(self, operation):
         """What mostly follows: a hold is captured or voided, an order is rung up, or not."""
         plan, label, ref = self.plan, operation['label'], operation['ref']
+        if plan.chance(0.25):
+            self.todo.append(lambda: plan.adjust(label, -plan.random.randint(1000, 90_000)))
         if operation['do'] == 'authorize' and plan.chance(0.6):
             self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
         elif plan.chance(0.15):
-            self.todo.append(lambda: self._reverse(label, ref))
-        if plan.chance(0.15):
-            self.todo.append(lambda: plan.adjust(label, -plan.random.randint(1000, 50_000)))
+            self.todo.append(plan.pick((lambda: self._reverse(label, ref), lambda: self._transfer(label))))
         if operation['order_ref'] and plan.chance(0.4):
             self.todo.append(plan.accrue)
 
@@ -203,10 +203,12 @@ class Checkout:
         return {'do': 'reverse', 'label': label, 'ref': ref, 'pick': pick, 'reason': self.plan.pick(('returned', 'wrong')),
                 'at': self.plan.posting_time()}
 
-    def _transfer(self):
+    def _transfer(self, to_label=None):
         plan = self.plan
-        label = plan.someone()
-        operation = {'do': 'transfer', 'label': label, 'to_label': plan.random.randrange(max(plan.labels, 1)),
+        label = plan.pick(self.rich) if self.rich and plan.chance(0.5) else plan.someone()
+        if to_label is None:
+            to_label = plan.random.randrange(max(plan.labels, 1))
+        operation = {'do': 'transfer', 'label': label, 'to_label': to_label,
                      'points': plan.pick((plan.random.randint(1, 50), plan.random.randint(1, 500), 5)), 'ref': plan.new_ref(),
                      'at': plan.posting_time()}
         plan.keyed.append(operation)
