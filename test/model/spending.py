@@ -318,11 +318,13 @@ class Spending:
         require(('authorization', ref) in member.keys, 'MB008')
         hold_no = member.keys['authorization', ref][0]
         now = max(at, member.last_posted_at)
+        before = len(member.journal)
         self._settle(member, now)
         ended = next((event for event in member.journal if event['refers_to'] == hold_no
                       and event['verb'] in ('capture', 'void', 'timeout')), None)
         require(ended is None or ended['verb'] != 'capture', 'MB107')
-        self.members[member_id] = member
+        if len(member.journal) > before or not ended:
+            self.members[member_id] = member
         if ended:
             return self._posting(ended, True)
         event = self._post(member, 'void', now, now, refers_to=hold_no)
