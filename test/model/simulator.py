@@ -566,6 +566,7 @@ class Simulation:
         same('receipt_ref', self.database.rows(
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
+        self.compare_redemptions()
         for name in ('member', 'receipt', 'member_identity'):
             same(f'count of {name}', self.database.run(f'SELECT count(*) FROM membership.{name}').fetchone()[0],
                  len({'member': self.model.members, 'receipt': self.model.receipts,
@@ -617,6 +618,22 @@ class Simulation:
              self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind,'
                                 ' payer_party_id'),
              [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
+
+    def compare_redemptions(self):
+        """By the day of the redemption; what was given back counts as never redeemed."""
+        days = {}
+        for member in self.model.members.values():
+            undone = {event['refers_to'] for event in member.journal if event['verb'] == 'reversal'}
+            for event in member.journal:
+                if event['verb'] in ('redemption', 'capture'):
+                    row = days.setdefault((event['day'], event['purpose'], event['merchant_id'] or 0), [0, 0, Fraction(0)])
+                    if event['journal_no'] not in undone:
+                        row[:] = [row[0] + 1, row[1] - event['points'], row[2] + event['amount']]
+        same('redemption_daily', self.database.rows(
+            'SELECT * FROM membership.redemption_daily ORDER BY day, purpose COLLATE "C", coalesce(merchant_id, 0)'),
+             [shown(dict(zip(('day', 'purpose', 'merchant_id', 'redemptions', 'points', 'cash_value'),
+                             (day, purpose, merchant_id or None, *row))))
+              for (day, purpose, merchant_id), row in sorted(days.items())])
 
     @property
     def actor(self):
