@@ -325,28 +325,11 @@ remember_work(Batch *batch, MbrWork *work)
 static void
 take_back(const Batch *batch, MbrWork *work)
 {
-    const MbrWork grown = *work; /* its arrays may have moved */
-    MbrMember *member = &work->member;
-
     *work = batch->before;
-    member->lots = grown.member.lots;
-    member->max_lots = grown.member.max_lots;
-    member->holds = grown.member.holds;
-    member->max_holds = grown.member.max_holds;
-    work->journals = grown.journals;
-    work->max_journals = grown.max_journals;
-    work->entries = grown.entries;
-    work->max_entries = grown.max_entries;
-    work->splits = grown.splits;
-    work->max_splits = grown.max_splits;
-    work->activities = grown.activities;
-    work->max_activities = grown.max_activities;
-    work->tier_changes = grown.tier_changes;
-    work->max_tier_changes = grown.max_tier_changes;
     if (batch->lots_before == NULL)
         return;
-    memcpy(member->lots, batch->lots_before, sizeof(MbrLot) * member->nlots);
-    memcpy(member->holds, batch->holds_before, sizeof(MbrHold) * member->nholds);
+    memcpy(work->member.lots, batch->lots_before, sizeof(MbrLot) * work->member.nlots);
+    memcpy(work->member.holds, batch->holds_before, sizeof(MbrHold) * work->member.nholds);
 }
 
 static void

@@ -28,7 +28,7 @@ typedef struct MbrTenderArg {
     const char *kind;
     Numeric amount;       /* NULL = what the points are worth */
     int64 points;         /* 0 = all of the hold */
-    const char *ref;      /* of the redemption; NULL = the order_ref */
+    const char *ref;      /* of the redemption; NULL = known by its receipt alone */
     const char *hold_ref; /* NULL = no hold */
     int merchant_id;      /* whose lines it pays for; 0 = all */
 } MbrTenderArg;

@@ -84,7 +84,16 @@ check_expiry(TriggerData *trigger, HeapTuple row)
                  errhint("See doc/rules.md, \"Expiry policies\".")));
 }
 
-/* A new version is in force from now on, unless the statement says from when. */
+static bool
+has_same_status(TriggerData *trigger, HeapTuple row)
+{
+    return strcmp(get_text(trigger, row, "status"), get_text(trigger, trigger->tg_trigtuple, "status")) == 0;
+}
+
+/*
+ * A new version is in force from now on, unless the statement says from when. One that is prepared for later
+ * stays so when it is corrected; pausing it is meant now.
+ */
 static HeapTuple
 number_version(TriggerData *trigger, HeapTuple row)
 {
@@ -99,10 +108,12 @@ number_version(TriggerData *trigger, HeapTuple row)
     if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)) {
         bool isnull;
         Datum before = heap_getattr(trigger->tg_trigtuple, columns[1], desc, &isnull);
+        TimestampTz now = GetCurrentTimestamp();
 
         values[0] = Int32GetDatum(get_int4(trigger, trigger->tg_trigtuple, "version") + 1);
-        if (!nulls[1] && DatumGetTimestampTz(values[1]) == DatumGetTimestampTz(before))
-            values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
+        if (!nulls[1] && DatumGetTimestampTz(values[1]) == DatumGetTimestampTz(before) &&
+            (DatumGetTimestampTz(before) <= now || !has_same_status(trigger, row)))
+            values[1] = TimestampTzGetDatum(now);
     }
     return heap_modify_tuple_by_cols(row, desc, lengthof(columns), columns, values, nulls);
 }

@@ -65,8 +65,10 @@ name_hold(const MbrPurchaseArgs *args, MbrMember *member, const MbrTenderArg *te
                 psprintf("hold \"%s\" has not " INT64_FORMAT " points", hold->ref, tender->points),
                 psprintf("It has " INT64_FORMAT ", and is captured in full.", hold->points),
                 "Leave the tender's points out.");
-        if (!is_named(tenders, hold))
-            tenders->holds[tenders->nholds++] = hold;
+        if (is_named(tenders, hold))
+            mbr_spend_refuse_limit(psprintf("hold \"%s\" comes twice", hold->ref),
+                                   "A tender names a hold of its own.", "Name each hold once.");
+        tenders->holds[tenders->nholds++] = hold;
         return;
     }
     ereport(ERROR, (errcode(MBR_ERR_NO_SPEND),
@@ -225,13 +227,14 @@ redeem(Paying *paying, const MbrTenderArg *tender)
 
     *request = (MbrSpendArgs){.member_id = args->member_id,
                               .points = tender->points,
-                              .ref = tender->ref != NULL ? tender->ref : args->order_ref,
+                              .ref = tender->ref,
                               .merchant_id = args->merchant_id,
                               .order_ref = args->order_ref,
                               .channel = args->channel,
                               .purpose = PAYMENT,
                               .at = args->at};
-    claim_redemption(paying, request);
+    if (tender->ref != NULL) /* else the receipt makes it happen once */
+        claim_redemption(paying, request);
     judged = judge(paying, request);
     mbr_spend_check(&judged, tender->points);
     spend = mbr_spend_facts(&judged, tender->points);

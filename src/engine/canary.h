@@ -30,7 +30,10 @@ enum {
     MBR_CANARY_COMMISSION_DOWN,     /* a commission is rounded down instead of half up */
     MBR_CANARY_SECOND_BEST_COUNTS,  /* every rule of a group counts */
     MBR_CANARY_ROUNDED_BY_RULE,     /* what each rule gives is rounded down by itself */
-    MBR_CANARY_NEWEST_VERSION       /* a rule's newest version counts, whatever is in force */
+    MBR_CANARY_NEWEST_VERSION,      /* a rule's newest version counts, whatever is in force */
+    MBR_CANARY_HOLD_NOT_KEPT,       /* what is held can be spent all the same */
+    MBR_CANARY_SHARE_NOT_ASKED,     /* points may pay any share of an order */
+    MBR_CANARY_REVERSED_TWICE       /* a reversal takes twice its points off the day */
 };
 
 #ifndef MBR_CANARY_ON

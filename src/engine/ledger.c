@@ -506,7 +506,7 @@ mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max)
         }
         parts[n] = (MbrHoldPart){.lot_no = lot->lot_no, .points = min64(points, unheld(lot))};
         points -= parts[n].points;
-        lot->held += parts[n].points;
+        lot->held += MBR_CANARY(HOLD_NOT_KEPT) ? 0 : parts[n].points;
         lot->changed = true;
         work->member.held += parts[n++].points;
     }

@@ -1,6 +1,7 @@
 /* limit.c - balance, share, cap, minimum: each as a number of points, the least one counts. */
 #include <stddef.h>
 
+#include "engine/canary.h"
 #include "engine/ledger.h"
 #include "engine/limit.h"
 #include "engine/spread.h"
@@ -54,7 +55,7 @@ points_left(const MbrWork *work, const MbrSpending *spending, MbrLimit limit)
         case MBR_LIMIT_BALANCE:
             return mbr_available(&work->member, work->posted_at);
         case MBR_LIMIT_SHARE:
-            return points_of_share(spending);
+            return MBR_CANARY(SHARE_NOT_ASKED) ? MBR_MAX_POINTS : points_of_share(spending);
         case MBR_LIMIT_DAILY_CAP:
             return burn->daily_cap == MBR_UNLIMITED ? MBR_MAX_POINTS
                                                     : burn->daily_cap - spending->spent_today;

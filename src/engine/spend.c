@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "engine/activity.h"
+#include "engine/canary.h"
 #include "engine/ledger.h"
 #include "engine/spend.h"
 #include "engine/split.h"
@@ -131,7 +132,7 @@ mbr_reverse(MbrWork *work, const MbrReversal *reversal)
         points += part->points;
     }
     mbr_journal_close(work, journal);
-    count_redeemed(work, reversal->day, -points);
+    count_redeemed(work, reversal->day, MBR_CANARY(REVERSED_TWICE) ? -2 * points : -points);
     mbr_split_reverse(work, reversal->splits, reversal->nsplits);
     mbr_settle(work);
     return work->refusal == MBR_OK ? journal : NULL;

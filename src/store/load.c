@@ -309,16 +309,20 @@ read_lots(MbrSession *session, const MbrLoad *load, MbrWork *work)
         mbr_hold_load(session, load->config, work);
 }
 
-/* Makes an array hold at least that many elements. */
+/* Makes an array hold at least that many elements. The old one stays: a batch may go back to it. */
 static void *
 reserve(void *array, int *max, int needed, Size size)
 {
     int room = Max(needed, 2 * *max);
+    void *larger;
 
     if (needed <= *max)
         return array;
+    larger = MemoryContextAllocHuge(CurrentMemoryContext, size * room);
+    if (array != NULL)
+        memcpy(larger, array, size * *max);
     *max = room;
-    return array == NULL ? palloc(size * room) : repalloc_huge(array, size * room);
+    return larger;
 }
 
 /* Each part of a hold can be captured, or pay debt and expire by itself when it is released. */

@@ -182,7 +182,8 @@ class Spending:
         event = self._post_spending(member, 'redemption', rule, points, request, now)
         self._spend(member, event, points)
         self._record_spending(member, event)
-        member.keys['redemption', ref] = (event['journal_no'], payload)
+        if ref is not None:
+            member.keys['redemption', ref] = (event['journal_no'], payload)
         return event
 
     def _post_spending(self, member, verb, rule, points, request, now):
@@ -386,8 +387,8 @@ class Spending:
         return self._capture(member, hold, hold.points, now, purchase.order)
 
     def _redeem_tender(self, member, tender, purchase, now):
-        ref = tender.get('ref', purchase.order_ref)
-        require(('redemption', ref) not in member.keys, 'MB201')
+        ref = tender.get('ref')
+        require(ref is None or ('redemption', ref) not in member.keys, 'MB201')
         return self._redeem(member, tender['points'], ref, ('tender',), purchase, now)
 
     @staticmethod

@@ -1,5 +1,5 @@
 -- Holds: authorized, captured, voided, timed out; points that die or owe while they are held; what is read meanwhile.
-\set tests 114
+\set tests 115
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -19,6 +19,9 @@ CREATE FUNCTION public.touch(name text, at timestamptz DEFAULT NULL) RETURNS big
 
 -- ------------------------------------------------------------------ authorize
 
+SELECT fund('zoe', 100) \gset
+SELECT hold('zoe', 100, 'h') \gset
+SELECT is(lots('zoe'), '1:100/100', 'points set aside in their lot');
 SELECT fund('ann', 300, '2024-06-01 00:00+08') \gset
 SELECT fund('ann', 200, '2024-05-01 00:00+08') \gset
 SELECT is(h::text, '(4,0,500,f)', 'a hold moves no points') FROM authorize_points(m('ann'), 300, 'h1', '2 hours', 3, 'ann-1', 588, channel => 'app', at => '2024-02-01 12:00+08') h;

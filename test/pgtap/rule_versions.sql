@@ -1,5 +1,5 @@
 -- Versions of rules, previews that explain them, and every award of a mixed history computed again from frozen facts.
-\set tests 36
+\set tests 38
 \ir setup.psql
 \ir rules.psql
 SELECT open_mall() \gset
@@ -43,6 +43,12 @@ UPDATE earn_rule SET value = 7, effective_from = clock_timestamp() + interval '1
 SELECT is(array_agg(judged(explanation) ORDER BY n), '{"sale v6 x4","sale v6 x4","sale v7 x7"}', 'a change prepared for in an hour')
   FROM (VALUES (1, 0), (2, 59), (3, 61)) v (n, minutes), LATERAL preview_accrual(m('ann'), 1, 10, occurred_at => clock_timestamp() + minutes * interval '1 minute');
 UPDATE program SET max_future = '10 minutes';
+SAVEPOINT correction;
+UPDATE earn_rule SET name = 'Sale 3' WHERE rule_id = 1;
+SELECT ok(version = 8 AND effective_from > clock_timestamp(), 'corrected, it stays prepared') FROM earn_rule;
+UPDATE earn_rule SET status = 'paused' WHERE rule_id = 1;
+SELECT ok(version = 9 AND effective_from <= clock_timestamp(), 'a pause is meant now') FROM earn_rule;
+ROLLBACK TO correction;
 -- a change that is rolled back leaves no version
 SAVEPOINT change;
 UPDATE earn_rule SET value = 100, effective_from = '2024-01-01' WHERE rule_id = 1;
@@ -217,8 +223,8 @@ BEGIN
              WHERE rule_id = 101 + floor(random() * 14)::integer;
         END IF;
         IF n % 50 = 0 THEN
-            UPDATE membership.program SET stacking = CASE WHEN random() < 0.5 THEN 'additive' ELSE 'multiply' END, base_rate = round(0.5 + random()::numeric, 6),
-                   award_rounding = (ARRAY['floor', 'half_up', 'ceiling'])[1 + floor(random() * 3)::integer];
+            UPDATE membership.program SET stacking = (ARRAY['additive', 'multiply'])[1 + n / 50 % 2], base_rate = round(0.5 + random()::numeric, 6),
+                   award_rounding = (ARRAY['floor', 'half_up', 'ceiling'])[1 + n / 50 % 3];
         END IF;
         SELECT jsonb_agg(l), sum((l ->> 'amount')::numeric) INTO lines, amount
           FROM (SELECT jsonb_build_object('line_no', 2 * g, 'amount', round(random()::numeric * 100 * floor(random() * 3)::numeric, 2) / 2 * 2, 'brand', (ARRAY['Acme', 'Bulk', 'Other'])[1 + floor(random() * 3)::integer], 'eligible', random() < 0.9) AS l

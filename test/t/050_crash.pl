@@ -1,6 +1,6 @@
-# Twenty crashes under load: alternately the server is stopped at once and one backend is killed. A purchase whose
-# commit a client has seen is there afterwards, every other one is there as a whole or not at all; posted again, it
-# is there once.
+# Twenty crashes under load: alternately the server is stopped at once and one backend is killed. A purchase, redemption,
+# hold or capture whose commit a client has seen is there afterwards, every other one is there as a whole or not at all;
+# posted again, it is there once.
 use strict;
 use warnings;
 
@@ -25,15 +25,23 @@ CREATE EXTENSION membership;
 SELECT membership.create_program('Mall', 'Asia/Shanghai', preset => 'empty');
 INSERT INTO membership.merchant (merchant_id, name) VALUES (1, 'Shop');
 SELECT membership.enroll_member('card', 'C-' || n) FROM generate_series(1, $members) n;
+-- a million points each that die first: what is spent leaves the purchases' lots alone
+INSERT INTO membership.burn_rule (burn_rule_id, code, name, status, step, value) VALUES (1, 'pay', 'Pay', 'active', 10, 0.30);
+SELECT membership.grant_points(n, 1000000, 'funds', 'funds', expires_at => now() + interval '1 day') FROM generate_series(1, $members) n;
 SQL
 
-# The n-th statement of a client posts a purchase of 10.00, every fifth one a batch of ten. Members follow each other
-# in a ring, so that batches of several clients overlap.
+# Of five statements of a client one posts a purchase of 10.00, one redeems 10 points, one holds 10, the next captures
+# them, and the fifth posts a batch of ten purchases. Members follow each other in a ring, so that batches of several
+# clients overlap.
 sub statement
 {
 	my ($client, $n) = @_;
 	my $member = ($client * 3 + $n) % $members;
-	return "SELECT points FROM membership.accrue_points($member + 1, 1, 10, '$client-$n');\n" if $n % 5;
+	my $ref = "$client-$n";
+	return "SELECT points FROM membership.accrue_points($member + 1, 1, 10, '$ref');\n" if $n % 5 == 1;
+	return "SELECT points FROM membership.redeem_points($member + 1, 10, '$ref');\n" if $n % 5 == 2;
+	return "SELECT points FROM membership.authorize_points($member + 1, 10, '$ref', NULL);\n" if $n % 5 == 3;
+	return statement($client, $n - 1) =~ s/authorize_points(.*), 10, (.*), NULL/capture_points$1, $2/r if $n % 5 == 4;
 	# count(sqlstate) is 0; otherwise the division ends the client
 	return <<"SQL";
 SELECT 1 / (count(sqlstate) = 0)::int
@@ -92,7 +100,18 @@ my $acknowledged = join ',', map { "($_, $done[$_])" } 1 .. $clients;
 $node->safe_psql('postgres', <<"SQL");
 CREATE VIEW expected AS
 SELECT client || '-' || n || CASE WHEN n % 5 = 0 THEN '-' || k ELSE '' END AS order_ref
-  FROM (VALUES $acknowledged) c (client, done), generate_series(1, done) n, generate_series(0, CASE WHEN n % 5 = 0 THEN 9 ELSE 0 END) k;
+  FROM (VALUES $acknowledged) c (client, done), generate_series(1, done) n, generate_series(0, CASE WHEN n % 5 = 0 THEN 9 ELSE 0 END) k
+ WHERE n % 5 < 2;
+CREATE VIEW expected_spending AS
+SELECT (ARRAY['redemption', 'authorization', 'capture'])[n % 5 - 1] AS verb, client || '-' || n - (n % 5 = 4)::int AS ref
+  FROM (VALUES $acknowledged) c (client, done), generate_series(1, done) n WHERE n % 5 > 1;
+CREATE VIEW found_spending AS
+SELECT k.verb, k.ref, j.points, count(e.entry_no) AS entries
+  FROM membership.source_key k
+  FULL JOIN (SELECT * FROM membership.journal WHERE verb IN ('redemption', 'authorization', 'capture')) j USING (member_id, journal_no)
+  LEFT JOIN membership.ledger_entry e USING (member_id, journal_no)
+ WHERE k.verb IS NULL OR k.verb <> 'grant'
+ GROUP BY k.verb, k.ref, j.journal_no, j.verb, j.points;
 CREATE VIEW found AS
 SELECT r.order_ref, j.points, count(e.entry_no) AS entries, count(l.lot_no) AS lots
   FROM membership.receipt r
@@ -110,11 +129,23 @@ is($node->safe_psql('postgres', 'SELECT * FROM found WHERE order_ref IS NULL OR 
 is($node->safe_psql('postgres', <<'SQL'), '', 'and so is every batch');
 SELECT substring(order_ref FROM '^\d+-\d+') AS batch, count(*) FROM found WHERE order_ref ~ '^\d+-\d+-' GROUP BY batch HAVING count(*) <> 10 LIMIT 10
 SQL
+is($node->safe_psql('postgres', 'SELECT verb, ref FROM expected_spending EXCEPT SELECT verb, ref FROM found_spending LIMIT 10'), '',
+	'every acknowledged redemption, hold and capture is there');
+is($node->safe_psql('postgres', <<'SQL'), '', 'and whole: its event, 10 points and one entry but for holds');
+SELECT * FROM found_spending WHERE ref IS NULL OR points IS NULL OR (points, entries) <> (CASE verb WHEN 'authorization' THEN 0 ELSE -10 END, (verb <> 'authorization')::int) LIMIT 10
+SQL
+is($node->safe_psql('postgres', <<'SQL'), 't', 'open holds are those that were not captured');
+SELECT (SELECT sum(points) FROM membership.hold) IS NOT DISTINCT FROM
+       nullif(10 * sum(CASE verb WHEN 'authorization' THEN 1 WHEN 'capture' THEN -1 ELSE 0 END), 0) FROM found_spending
+SQL
+cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM (SELECT verb, ref FROM found_spending EXCEPT SELECT verb, ref FROM expected_spending) x'),
+	'<=', $clients, 'nothing else was spent');
 # what was cut off in the last round may have been committed
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM (SELECT order_ref FROM found EXCEPT SELECT order_ref FROM expected) x'),
 	'<=', 10 * $clients, 'nothing else is there');
-is($node->safe_psql('postgres', 'SELECT sum(balance) = 10 * (SELECT count(*) FROM found) FROM membership.member_balance'), 't',
-	'balances are those purchases');
+is($node->safe_psql('postgres', <<"SQL"), 't', 'balances are those purchases, less what was spent');
+SELECT sum(balance) = $members * 1000000 + 10 * (SELECT count(*) FROM found) + (SELECT sum(points) FROM found_spending) FROM membership.member_balance
+SQL
 is($node->safe_psql('postgres', 'SELECT * FROM membership.verify() LIMIT 10'), '', 'the ledger is sound');
 
 $node->stop;

@@ -113,5 +113,23 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM membership.journal WHERE 
 is($node->safe_psql('postgres', 'SELECT sum(balance) FROM membership.member_balance'), $sum, 'no point is lost');
 is($node->safe_psql('postgres', 'SELECT * FROM membership.verify() LIMIT 10'), '', 'the ledger is sound');
 
+# orders of an application's table, some paid with points before, some with points in a column
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE sale (member_id bigint, order_ref text, amount numeric, tenders jsonb);
+INSERT INTO sale
+SELECT 1 + n % 4, 'sale-' || n, 10, CASE WHEN n % 3 = 1 THEN '[{"kind": "points", "points": 20}]'::jsonb WHEN n % 30 = 2 THEN '[{"kind": "points", "points": 1000}]'::jsonb END
+  FROM generate_series(0, 299) n;
+SELECT membership.redeem_points(1 + n % 4, 10, 'before-' || n, 1, 'sale-' || n, 10) FROM generate_series(0, 299, 3) n;
+SQL
+# 100 orders of 10.00 less 0.30, 100 less 0.60, which earn 9 each; 10 of the others have too many points, 90 earn 10
+is($node->safe_psql('postgres', <<'SQL'), "300|0|10\n100|9\n100|9\n90|10", 'accrue_from with tenders');
+CALL membership.accrue_from('SELECT member_id, 1 AS merchant_id, amount, order_ref, tenders FROM sale', batch_size => 50);
+SELECT count(*), max(points) FROM membership.journal WHERE order_ref LIKE 'sale-%' AND verb = 'accrual' GROUP BY (tenders ->> 'points') ORDER BY tenders ->> 'points';
+SQL
+is($node->safe_psql('postgres', <<'SQL'), '300|290|10', 'and again');
+CALL membership.accrue_from('SELECT member_id, 1 AS merchant_id, amount, order_ref, tenders FROM sale');
+SQL
+is($node->safe_psql('postgres', 'SELECT * FROM membership.verify() LIMIT 10'), '', 'the ledger is sound');
+
 $node->stop;
 done_testing();
