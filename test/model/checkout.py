@@ -44,7 +44,8 @@ class Checkout:
     def _update_rule(self):
         plan = self.plan
         number = plan.pick(sorted(self.rules))
-        changes = self._extras(0.5) | self._terms() | {'status': plan.pick(('active', 'active', 'active', 'active', 'paused', 'ended', 'draft'))}
+        status = plan.pick(('active', 'active', 'active', 'active', 'paused', 'ended', 'draft'))
+        changes = self._extras(0.5) | self._terms() | {'status': status}
         changes = dict(plan.random.sample(sorted(changes.items(), key=lambda item: item[0]), plan.random.randint(1, 3)))
         self.rules[number].update(changes)
         return {'do': 'burn_rule_update', 'burn_rule_id': number, 'changes': changes}
@@ -58,7 +59,8 @@ class Checkout:
         plan = self.plan
         draws = {'priority': plan.random.randint(-1, 2), 'valid_during': plan.campaigns.window(),
                  'mall_ids': plan.pick((None, [1], [1, 2])), 'merchant_ids': plan.pick((None, [1, 2, 3])),
-                 'channels': plan.pick((None, ['app', 'wechat'])), 'tiers': plan.pick((None, ['regular'], ['silver', 'gold'])),
+                 'channels': plan.pick((None, ['app', 'wechat'])),
+                 'tiers': plan.pick((None, ['regular'], ['silver', 'gold'])),
                  'condition': plan.pick((None, self._condition())),
                  'share': plan.pick((None, Decimal('0.15'), Decimal('0.5'), Decimal(1), plan.rate(1, 1_000_000, 6))),
                  'minimum': plan.pick((1, 1, 10, 100, plan.random.randint(1, 300))),
@@ -84,8 +86,8 @@ class Checkout:
     def _request(self, label):
         """For an order, new or begun; or for none, with or without a merchant."""
         plan = self.plan
-        request = {'label': label, 'order_ref': None, 'channel': plan.pick(('pos', 'app', 'wechat')), 'purpose': plan.random.choices(
-            PURPOSES, (6, 2, 2))[0]}
+        request = {'label': label, 'order_ref': None, 'channel': plan.pick(('pos', 'app', 'wechat')),
+                   'purpose': plan.random.choices(PURPOSES, (6, 2, 2))[0]}
         draw = plan.random.random()
         if draw < 0.6:
             request |= self._order(label)
@@ -150,23 +152,23 @@ class Checkout:
     def _expect(self, operation):
         """What mostly follows: a hold is captured or voided, an order is rung up, or not."""
         plan, label, ref = self.plan, operation['label'], operation['ref']
+        if plan.chance(0.25):
+            self.todo.append(lambda: plan.adjust(label, -plan.random.randint(1000, 90_000)))
         if operation['do'] == 'authorize' and plan.chance(0.6):
             self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
         elif plan.chance(0.15):
-            self.todo.append(lambda: self._reverse(label, ref))
-        if plan.chance(0.15):
-            self.todo.append(lambda: plan.adjust(label, -plan.random.randint(1000, 50_000)))
+            self.todo.append(plan.pick((lambda: self._reverse(label, ref), lambda: self._transfer(label))))
         if operation['order_ref'] and plan.chance(0.4):
             self.todo.append(plan.accrue)
 
     def _spoiled(self, operation):
         """One thing wrong and no more, for a known member."""
         plan = self.plan
-        operation.update(label=plan.random.randrange(4), points=1, merchant_id=1, order_ref=None, lines=None, order_amount=None,
-                         purpose='payment')
+        operation.update(label=plan.random.randrange(4), points=1, merchant_id=1, order_ref=None, lines=None,
+                         order_amount=None, purpose='payment')
         wrong = [{'points': 0}, {'points': -5}, {'points': None}, {'points': 10**15 + 1}, {'merchant_id': 99},
-                 {'merchant_id': None, 'order_ref': 'x'}, {'order_amount': Decimal(-1)}, {'order_amount': Decimal('0.12345')},
-                 {'order_amount': Decimal(5), 'lines': [{'amount': Decimal(4)}]}, {'ref': None}, {'ref': ''},
+                 {'merchant_id': None, 'order_ref': 'x'}, {'order_amount': Decimal(-1)},
+                 {'order_amount': Decimal('0.12345')}, {'order_amount': Decimal(5), 'lines': [{'amount': Decimal(4)}]}, {'ref': None}, {'ref': ''},
                  {'purpose': 'nothing'}]
         if operation['do'] == 'authorize':
             wrong += [{'ttl': timedelta(0)}, {'ttl': timedelta(seconds=-1)}, {'ttl': timedelta(days=5000)}]
@@ -200,15 +202,17 @@ class Checkout:
         pick = None
         if ref is None:
             (label, ref), pick = self._one_of(self.spent), self._pick()
-        return {'do': 'reverse', 'label': label, 'ref': ref, 'pick': pick, 'reason': self.plan.pick(('returned', 'wrong')),
-                'at': self.plan.posting_time()}
+        return {'do': 'reverse', 'label': label, 'ref': ref, 'pick': pick,
+                'reason': self.plan.pick(('returned', 'wrong')), 'at': self.plan.posting_time()}
 
-    def _transfer(self):
+    def _transfer(self, to_label=None):
         plan = self.plan
-        label = plan.someone()
-        operation = {'do': 'transfer', 'label': label, 'to_label': plan.random.randrange(max(plan.labels, 1)),
-                     'points': plan.pick((plan.random.randint(1, 50), plan.random.randint(1, 500), 5)), 'ref': plan.new_ref(),
-                     'at': plan.posting_time()}
+        label = plan.pick(self.rich) if self.rich and plan.chance(0.5) else plan.someone()
+        if to_label is None:
+            to_label = plan.random.randrange(max(plan.labels, 1))
+        operation = {'do': 'transfer', 'label': label, 'to_label': to_label,
+                     'points': plan.pick((plan.random.randint(1, 50), plan.random.randint(1, 500), 5)),
+                     'ref': plan.new_ref(), 'at': plan.posting_time()}
         plan.keyed.append(operation)
         return operation
 
@@ -231,7 +235,8 @@ class Checkout:
         if plan.chance(0.6):
             tender['ref'] = plan.new_ref()
         if plan.chance(0.2):
-            tender['merchant_id'] = plan.pick([line['merchant_id'] for line in lines or [] if 'merchant_id' in line] or [merchant_id])
+            elsewhere = [line['merchant_id'] for line in lines or [] if 'merchant_id' in line]
+            tender['merchant_id'] = plan.pick(elsewhere or [merchant_id])
         held = [ref for owner, ref in self.holds[-40:] if owner == label]
         if held and plan.chance(0.4):
             tender = {'kind': 'points', 'points': ('part', 100), 'hold_ref': plan.pick(held[-4:])}

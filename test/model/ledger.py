@@ -239,7 +239,7 @@ class Ledger:
     # --- what falls due
 
     def _settle(self, member, until):
-        """Debt payments by lots that became active, time-outs of holds and deaths of lots, in the order of their times."""
+        """Debt payments, time-outs of holds and deaths of lots in the order of their times, at one time in this order."""
         while True:
             due = list(self._due(member, until))
             if not due:
@@ -252,7 +252,8 @@ class Ledger:
                 self._release(member, what, moment)
             else:
                 event = self._post(member, verb, moment, until)
-                for lot in sorted((lot for lot in member.lots if self._dies_at(lot) == moment), key=earliest_expiry_first):
+                dead = [lot for lot in member.lots if self._dies_at(lot) == moment]
+                for lot in sorted(dead, key=earliest_expiry_first):
                     self._take(member, event, lot, lot.free)
 
     def _due(self, member, until):

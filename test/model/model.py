@@ -505,16 +505,17 @@ class Programme(Spending, Splits, Ledger):
         pending = sum(lot.remaining for lot in member.lots if lot.active_at > now)
         dying = [lot for lot in member.lots if lot.expires_at is not None and lot.expires_at > now]
         return {'balance': member.balance, 'available': member.balance - member.held - pending, 'pending': pending,
-                'held': member.held, 'debt': member.debt, 'next_expiry': min((lot.expires_at for lot in dying), default=None),
+                'held': member.held, 'debt': member.debt,
+                'next_expiry': min((lot.expires_at for lot in dying), default=None),
                 'expiring_30d': sum(lot.free for lot in dying if lot.expires_at <= now + THIRTY_DAYS)}
 
     def lot_rows(self, member_id, now):
         rows = []
         for lot in self.settled(member_id, now).lots:
             state = 'held' if lot.dead_at(now) else 'pending' if lot.active_at > now else 'active'
-            rows.append({'lot_no': lot.lot_no, 'journal_no': lot.journal_no, 'origin': lot.origin, 'granted': lot.granted,
-                         'remaining': lot.remaining, 'held': lot.held, 'available': lot.free if state == 'active' else 0,
-                         'state': state, 'active_at': lot.active_at, 'expires_at': lot.expires_at})
+            rows.append({'lot_no': lot.lot_no, 'journal_no': lot.journal_no, 'origin': lot.origin,
+                         'granted': lot.granted, 'remaining': lot.remaining, 'held': lot.held,
+                         'available': lot.free if state == 'active' else 0, 'state': state, 'active_at': lot.active_at, 'expires_at': lot.expires_at})
         return rows
 
     def expiring_rows(self, member_id, now):

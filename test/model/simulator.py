@@ -18,7 +18,8 @@ from splits import Contract
 EVERYONE_EVERY = 50
 TYPED = {'amount': 'numeric', 'lines': 'jsonb', 'tenders': 'jsonb', 'attributes': 'jsonb', 'external_refs': 'jsonb',
          'consent': 'jsonb', 'occurred_at': 'timestamptz', 'at': 'timestamptz', 'expires_at': 'timestamptz',
-         'lock_until': 'timestamptz', 'order_amount': 'numeric', 'known_at': 'timestamptz', 'birthday': 'date', 'tags': 'text[]', 'ttl': 'interval', 'points': 'bigint'}
+         'lock_until': 'timestamptz', 'order_amount': 'numeric', 'known_at': 'timestamptz',
+         'birthday': 'date', 'tags': 'text[]', 'ttl': 'interval', 'points': 'bigint'}
 
 
 class Difference(Exception):
@@ -284,7 +285,8 @@ class Simulation:
         """Mostly what was spent and not given back; a repeated call means the same."""
         member = self.model.members.get(arguments['member_id'])
         if pick is not None and member:
-            refs = [ref for verb, ref in member.keys if verb in ('redemption', 'capture') and ('reversal', ref) not in member.keys]
+            refs = [ref for verb, ref in member.keys
+                    if verb in ('redemption', 'capture') and ('reversal', ref) not in member.keys]
             arguments['ref'] = refs[-1 - pick % min(len(refs), 5)] if refs else arguments['ref']
         self.expect('reverse_redemption', self.ask('reverse_redemption', **arguments), self.model.reverse, **arguments)
 
@@ -313,8 +315,8 @@ class Simulation:
             if tender['kind'] == 'points':
                 member = self.model.members.get(member_id)
                 if 'hold_ref' in tender and member and member.holds:
-                    refs = self.numbers.setdefault(('hold', tender['hold_ref']), member.holds[0].ref)
-                    tender = dict(tender, hold_ref=refs)
+                    ref = self.numbers.setdefault(('hold', tender['hold_ref']), member.holds[0].ref)
+                    tender = dict(tender, hold_ref=ref)
                 key = ('tender', merchant_id, order_ref, number)
                 tender = dict(tender, points=self.drawn(tender['points'], key, most))
             numbered.append(tender)
@@ -331,7 +333,8 @@ class Simulation:
         if burn_rule_id not in self.model.burn_rules:
             return                 # its insert was left out of a shortened list
         assigned = ', '.join(f'{name} = {placed([name])}' for name in changes)
-        self.database.run(f'UPDATE membership.burn_rule SET {assigned} WHERE burn_rule_id = {burn_rule_id}', ranged(changes))
+        self.database.run(f'UPDATE membership.burn_rule SET {assigned} WHERE burn_rule_id = {burn_rule_id}',
+                          ranged(changes))
         self.model.burn_rules[burn_rule_id] = replace(self.model.burn_rules[burn_rule_id], **in_fractions(changes))
 
     def do_review(self, member_id, pick, decision, reason):
@@ -506,7 +509,8 @@ class Simulation:
                      for hold in member.holds],
             'hold_lot': [dict(own, hold_no=hold.hold_no, lot_no=lot_no, points=points)
                          for hold in member.holds for lot_no, points in sorted(hold.lots.items())],
-            'order_spend': [dict(zip(('merchant_id', 'order_ref', 'journal_no'), spend), **own) for spend in member.order_spends],
+            'order_spend': [dict(zip(('merchant_id', 'order_ref', 'journal_no'), spend), **own)
+                            for spend in member.order_spends],
             'merchant_split': [dict(split, **own) for split in member.splits],
             'rule_failure': [dict(failure, **own) for failure in member.failures],
             'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2], growth=row[3],
@@ -523,7 +527,7 @@ class Simulation:
             'tier_history': [dict(zip(('history_no', 'tier_id', 'starts', 'ends', 'cause', 'journal_no'), row))
                              for row in self.history_rows(member)],
             'account': [dict(wallet, balance=member.balance, held=member.held, debt=member.debt,
-                             order_spends=len(member.order_spends) + sum(hold.order_ref is not None for hold in member.holds),
+                             order_spends=len(member.order_spends) + sum(bool(hold.order_ref) for hold in member.holds),
                              next_journal_no=len(member.journal) + 1, next_entry_no=len(member.entries) + 1,
                              last_posted_at=member.last_posted_at)],
             'member': [dict(own, **model.profiles[member_id], **{name: getattr(member, name) for name in (
@@ -566,6 +570,7 @@ class Simulation:
         same('receipt_ref', self.database.rows(
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
+        self.compare_redemptions()
         for name in ('member', 'receipt', 'member_identity'):
             same(f'count of {name}', self.database.run(f'SELECT count(*) FROM membership.{name}').fetchone()[0],
                  len({'member': self.model.members, 'receipt': self.model.receipts,
@@ -617,6 +622,23 @@ class Simulation:
              self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind,'
                                 ' payer_party_id'),
              [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
+
+    def compare_redemptions(self):
+        """By the day of the redemption; what was given back counts as never redeemed."""
+        days = {}
+        for member in self.model.members.values():
+            undone = {event['refers_to'] for event in member.journal if event['verb'] == 'reversal'}
+            for event in member.journal:
+                if event['verb'] in ('redemption', 'capture'):
+                    key = (event['day'], event['purpose'], event['merchant_id'] or 0)
+                    row = days.setdefault(key, [0, 0, Fraction(0)])
+                    if event['journal_no'] not in undone:
+                        row[:] = [row[0] + 1, row[1] - event['points'], row[2] + event['amount']]
+        same('redemption_daily', self.database.rows(
+            'SELECT * FROM membership.redemption_daily ORDER BY day, purpose COLLATE "C", coalesce(merchant_id, 0)'),
+             [shown(dict(zip(('day', 'purpose', 'merchant_id', 'redemptions', 'points', 'cash_value'),
+                             (day, purpose, merchant_id or None, *row))))
+              for (day, purpose, merchant_id), row in sorted(days.items())])
 
     @property
     def actor(self):

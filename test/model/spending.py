@@ -1,4 +1,4 @@
-"""Spending as doc/spending.md describes it: burn rules, quotes, redemptions, holds, points as tenders, reversals, transfers."""
+"""Spending as doc/spending.md describes it: burn rules, quotes, redemptions, holds, tenders, reversals, transfers."""
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
@@ -174,7 +174,8 @@ class Spending:
 
     @staticmethod
     def _posting(event, duplicate=False):
-        return {'journal_no': event['journal_no'], 'points': event['points'], 'balance': event['balance'], 'duplicate': duplicate}
+        return {'journal_no': event['journal_no'], 'points': event['points'], 'balance': event['balance'],
+                'duplicate': duplicate}
 
     def _redeem(self, member, points, ref, payload, request, now):
         rule = self._require_within(member, points, request, now)
@@ -231,7 +232,8 @@ class Spending:
             return member.event(member.keys['redemption', ref][0])
         if ('authorization', ref) in member.keys:
             hold_no = member.keys['authorization', ref][0]
-            return next((event for event in member.journal if (event['verb'], event['refers_to']) == ('capture', hold_no)), None)
+            return next((event for event in member.journal
+                         if (event['verb'], event['refers_to']) == ('capture', hold_no)), None)
         return None
 
     def _reinstate(self, member, event, opening, points):
@@ -319,11 +321,13 @@ class Spending:
         require(('authorization', ref) in member.keys, 'MB008')
         hold_no = member.keys['authorization', ref][0]
         now = max(at, member.last_posted_at)
+        before = len(member.journal)
         self._settle(member, now)
         ended = next((event for event in member.journal if event['refers_to'] == hold_no
                       and event['verb'] in ('capture', 'void', 'timeout')), None)
         require(ended is None or ended['verb'] != 'capture', 'MB107')
-        self.members[member_id] = member
+        if len(member.journal) > before or not ended:
+            self.members[member_id] = member
         if ended:
             return self._posting(ended, True)
         event = self._post(member, 'void', now, now, refers_to=hold_no)
@@ -342,14 +346,15 @@ class Spending:
         naming = [tender for tender in listed if 'hold_ref' in tender]
         listed = [tender for tender in listed if 'hold_ref' not in tender]
         named = [self._named_hold(member, tender, purchase.order) for tender in naming]
-        before = [hold for hold in member.holds if (hold.merchant_id, hold.order_ref) == purchase.order and hold not in named]
+        before = [hold for hold in member.holds
+                  if (hold.merchant_id, hold.order_ref) == purchase.order and hold not in named]
         spent = [member.event(number) for *key, number in member.order_spends if tuple(key) == purchase.order]
         total = sum(hold.points for hold in before) - sum(event['points'] for event in spent)
         require(not listed or not total or sum(tender['points'] for tender in listed) == total, 'MB103')
         return spent, before, total, naming, named, listed
 
     def _pay_with_points(self, member, order, found, purchase, now):
-        """What was spent before pays, with the holds that are named; when nothing was, what is listed is redeemed now."""
+        """What was spent before pays, and the holds that are named; if nothing was, what is listed is redeemed now."""
         spent, before, total, naming, named, listed = found
         parts = []                 # (merchant or None, points, worth)
         captured = [self._capture_for(member, hold, purchase, now) for hold in named]
@@ -396,14 +401,16 @@ class Spending:
         if not listed:
             return [(None, points, worth)]
         shares = self._spread_money(worth, [tender['points'] for tender in listed])
-        return [self._part(tender, {'points': -tender['points'], 'amount': share}) for tender, share in zip(listed, shares)]
+        return [self._part(tender, {'points': -tender['points'], 'amount': share})
+                for tender, share in zip(listed, shares)]
 
     def _require_worth(self, member, events, purchase):
         """All within the net, those of purpose payment within their rule's share of it."""
         rule = self._burn_rule(member, purchase, purchase.occurred_at)
         share = 1 if rule is None or rule.share is None else rule.share
+        payment = sum(event['amount'] for event in events if event['purpose'] == 'payment')
         require(sum(event['amount'] for event in events) <= purchase.amount, 'MB103')
-        require(sum(event['amount'] for event in events if event['purpose'] == 'payment') <= purchase.amount * share, 'MB103')
+        require(payment <= purchase.amount * share, 'MB103')
 
     def _tender_lines(self, order, parts):
         """Those of a merchant over its lines, then the others over what is left of all, pro rata."""
@@ -448,7 +455,8 @@ class Spending:
         require(points <= sender.available_at(now), 'MB101')
         require(points >= config.transfer_minimum, 'MB103')
         day = self.days.day_of(now)
-        sent = -sum(event['points'] for event in sender.journal if (event['verb'], event['day']) == ('transfer_out', day))
+        sent = -sum(event['points'] for event in sender.journal
+                    if (event['verb'], event['day']) == ('transfer_out', day))
         require(config.transfer_daily_limit is None or sent + points <= config.transfer_daily_limit, 'MB103')
         out = self._post(sender, 'transfer_out', now, now, counterpart_id=to_member_id)
         into = self._post(receiver, 'transfer_in', now, now, counterpart_id=from_member_id)
