@@ -103,7 +103,7 @@ class Checkout:
     def _order(self, label):
         plan = self.plan
         begun = [order for order in self.orders[-30:] if order['label'] == label]
-        if begun and plan.chance(0.4):
+        if begun and plan.chance(0.6):
             order = plan.pick(begun)
         else:
             units = plan.random.randint(1, 3000 * 10**plan.digits)
@@ -133,9 +133,10 @@ class Checkout:
             timedelta(days=plan.random.randint(10, 400)), timedelta(days=plan.random.randint(60, 400))))}
         return self._spend(operation)
 
-    def _spend(self, operation):
+    def _spend(self, operation, label=None):
         plan = self.plan
-        label = plan.pick(self.rich[:8]) if self.rich and plan.focus is None and plan.chance(0.6) else plan.someone()
+        if label is None:
+            label = plan.pick(self.rich[:8]) if self.rich and plan.focus is None and plan.chance(0.6) else plan.someone()
         operation |= {'ref': plan.new_ref(), 'at': plan.posting_time(), **self._request(label)}
         operation['points'] = self._points(operation['purpose'])
         if plan.chance(0.02):
@@ -158,8 +159,8 @@ class Checkout:
             self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
         elif plan.chance(0.15):
             self.todo.append(plan.pick((lambda: self._reverse(label, ref), lambda: self._transfer(label))))
-        if operation['order_ref'] and plan.chance(0.4):
-            self.todo.append(plan.accrue)
+        if operation['order_ref'] and plan.chance(0.5):
+            self.todo.append(plan.pick((plan.accrue, plan.accrue, lambda: self._spend({'do': 'redeem'}, label))))
 
     def _spoiled(self, operation):
         """One thing wrong and no more, for a known member."""

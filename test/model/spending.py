@@ -383,7 +383,8 @@ class Spending:
         return hold
 
     def _capture_for(self, member, hold, purchase, now):
-        require(member.status == 'active', 'MB104')
+        require(member.status != 'closed', 'MB102')
+        require(member.status != 'frozen', 'MB104')
         return self._capture(member, hold, hold.points, now, purchase.order)
 
     def _redeem_tender(self, member, tender, purchase, now):
