@@ -57,14 +57,15 @@ class Checkout:
 
     def _extras(self, chance):
         plan = self.plan
+        minimum = plan.pick((1, 1, 10, 100, plan.random.randint(1, 300)))
         draws = {'priority': plan.random.randint(-1, 2), 'valid_during': plan.campaigns.window(),
                  'mall_ids': plan.pick((None, [1], [1, 2])), 'merchant_ids': plan.pick((None, [1, 2, 3])),
                  'channels': plan.pick((None, ['app', 'wechat'])),
                  'tiers': plan.pick((None, ['regular'], ['silver', 'gold'])),
                  'condition': plan.pick((None, self._condition())),
                  'share': plan.pick((None, Decimal('0.15'), Decimal('0.5'), Decimal(1), plan.rate(1, 1_000_000, 6))),
-                 'minimum': plan.pick((1, 1, 10, 100, plan.random.randint(1, 300))),
-                 'daily_cap': plan.pick((None, plan.random.randint(1, 2000), 500))}
+                 'minimum': minimum,
+                 'daily_cap': plan.pick((None, plan.random.randint(1, 2000), 500, minimum))}
         return {name: value for name, value in draws.items() if plan.chance(chance)}
 
     def _condition(self):
@@ -103,7 +104,7 @@ class Checkout:
     def _order(self, label):
         plan = self.plan
         begun = [order for order in self.orders[-30:] if order['label'] == label]
-        if begun and plan.chance(0.4):
+        if begun and plan.chance(0.6):
             order = plan.pick(begun)
         else:
             units = plan.random.randint(1, 3000 * 10**plan.digits)
@@ -133,9 +134,10 @@ class Checkout:
             timedelta(days=plan.random.randint(10, 400)), timedelta(days=plan.random.randint(60, 400))))}
         return self._spend(operation)
 
-    def _spend(self, operation):
+    def _spend(self, operation, label=None):
         plan = self.plan
-        label = plan.pick(self.rich[:8]) if self.rich and plan.focus is None and plan.chance(0.6) else plan.someone()
+        if label is None:
+            label = plan.pick(self.rich[:8]) if self.rich and plan.focus is None and plan.chance(0.6) else plan.someone()
         operation |= {'ref': plan.new_ref(), 'at': plan.posting_time(), **self._request(label)}
         operation['points'] = self._points(operation['purpose'])
         if plan.chance(0.02):
@@ -158,8 +160,8 @@ class Checkout:
             self.todo.append(plan.pick((lambda: self._capture(label, ref), lambda: self._void(label, ref))))
         elif plan.chance(0.15):
             self.todo.append(plan.pick((lambda: self._reverse(label, ref), lambda: self._transfer(label))))
-        if operation['order_ref'] and plan.chance(0.4):
-            self.todo.append(plan.accrue)
+        if operation['order_ref'] and plan.chance(0.5):
+            self.todo.append(plan.pick((plan.accrue, plan.accrue, lambda: self._spend({'do': 'redeem'}, label))))
 
     def _spoiled(self, operation):
         """One thing wrong and no more, for a known member."""
@@ -205,9 +207,12 @@ class Checkout:
         return {'do': 'reverse', 'label': label, 'ref': ref, 'pick': pick,
                 'reason': self.plan.pick(('returned', 'wrong')), 'at': self.plan.posting_time()}
 
-    def _transfer(self, to_label=None):
+    def _transfer(self, to_label=None, label=None):
         plan = self.plan
-        label = plan.pick(self.rich) if self.rich and plan.chance(0.5) else plan.someone()
+        if label is None:
+            label = plan.pick(self.rich) if self.rich and plan.chance(0.5) else plan.someone()
+            if plan.chance(0.3):
+                self.todo.insert(0, lambda: self._transfer(label=label))
         if to_label is None:
             to_label = plan.random.randrange(max(plan.labels, 1))
         operation = {'do': 'transfer', 'label': label, 'to_label': to_label,
@@ -234,13 +239,13 @@ class Checkout:
         tender = {'kind': 'points', 'points': plan.pick(('max', ('part', 30), ('part', 60), plan.random.randint(1, 100)))}
         if plan.chance(0.6):
             tender['ref'] = plan.new_ref()
-        if plan.chance(0.2):
+        if plan.chance(0.4):
             elsewhere = [line['merchant_id'] for line in lines or [] if 'merchant_id' in line]
             tender['merchant_id'] = plan.pick(elsewhere or [merchant_id])
         held = [ref for owner, ref in self.holds[-40:] if owner == label]
         if held and plan.chance(0.4):
             tender = {'kind': 'points', 'points': ('part', 100), 'hold_ref': plan.pick(held[-4:])}
         tenders = [tender]
-        if plan.chance(0.2):
-            tenders.append({'kind': 'points', 'points': plan.random.randint(1, 50), 'ref': plan.new_ref()})
+        if plan.chance(0.4):
+            tenders.append({'kind': 'points', 'points': ('part', plan.random.randint(1, 40)), 'ref': plan.new_ref()})
         return tenders

@@ -260,7 +260,7 @@ class Ledger:
         for lot in member.lots:
             pays_at = lot.not_before_release(lot.active_at)
             if member.debt and lot.free and pays_at <= until and not lot.born_dead and not lot.dead_at(pays_at):
-                yield (pays_at, 0, lot.active_at, *earliest_expiry_first(lot)), 'debt_payment', lot
+                yield (pays_at, 0, *earliest_expiry_first(lot)), 'debt_payment', lot
             dies_at = self._dies_at(lot)
             if dies_at is not None and dies_at <= until:
                 yield (dies_at, 2), 'expiry', None

@@ -298,8 +298,8 @@ class Programme(Spending, Splits, Ledger):
         day = self.days.day_of(occurred_at)
         require(all(self.merchants[number].open_on(day)
                     for number in [merchant_id] + [line.merchant_id for line in order]), 'MB003')
+        tendered = self._pay_with_points(member, order, found, purchase, posted_at, keep)
         require(member.status != 'closed', 'MB102')
-        tendered = self._pay_with_points(member, order, found, purchase, posted_at)
         tier = self.tiers[member.tier_at(occurred_at)]
         matched = match(self.rules.in_force(occurred_at), contexts(
             self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)

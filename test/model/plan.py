@@ -140,7 +140,9 @@ class Plan:
         steps += [self._tiers(tier) for tier in TIERS[1:]]
         steps += [self._configure() for _ in range(2)]
         steps += [{'do': 'program', 'name': 'transfers', 'value': True},
-                  {'do': 'program', 'name': 'allow_debt', 'value': self.chance(0.6)}]
+                  {'do': 'program', 'name': 'allow_debt', 'value': self.chance(0.6)},
+                  {'do': 'program', 'name': 'transfer_daily_limit', 'value': self.pick((None, 500))},
+                  {'do': 'program', 'name': 'reinstatement_days', 'value': self.pick((0, 1, 30))}]
         steps += self.checkout.setup()
         steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
             'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})

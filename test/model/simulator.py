@@ -287,7 +287,7 @@ class Simulation:
         if pick is not None and member:
             refs = [ref for verb, ref in member.keys
                     if verb in ('redemption', 'capture') and ('reversal', ref) not in member.keys]
-            arguments['ref'] = refs[-1 - pick % min(len(refs), 5)] if refs else arguments['ref']
+            arguments['ref'] = refs[-1 - pick % min(len(refs), 3 + pick % 20)] if refs else arguments['ref']
         self.expect('reverse_redemption', self.ask('reverse_redemption', **arguments), self.model.reverse, **arguments)
 
     def do_transfer(self, member_id, **arguments):

@@ -353,7 +353,7 @@ class Spending:
         require(not listed or not total or sum(tender['points'] for tender in listed) == total, 'MB103')
         return spent, before, total, naming, named, listed
 
-    def _pay_with_points(self, member, order, found, purchase, now):
+    def _pay_with_points(self, member, order, found, purchase, now, keep):
         """What was spent before pays, and the holds that are named; if nothing was, what is listed is redeemed now."""
         spent, before, total, naming, named, listed = found
         parts = []                 # (merchant or None, points, worth)
@@ -365,7 +365,7 @@ class Spending:
             parts += self._parts_of_earlier(listed, total, sum(event['amount'] for event in earlier))
         else:
             for tender in listed:
-                redeemed.append(self._redeem_tender(member, tender, purchase, now))
+                redeemed.append(self._redeem_tender(member, tender, purchase, now, keep))
                 parts.append(self._part(tender, redeemed[-1]))
         if not parts:
             return None
@@ -383,12 +383,14 @@ class Spending:
         return hold
 
     def _capture_for(self, member, hold, purchase, now):
-        require(member.status == 'active', 'MB104')
+        require(member.status != 'closed', 'MB102')
+        require(member.status != 'frozen', 'MB104')
         return self._capture(member, hold, hold.points, now, purchase.order)
 
-    def _redeem_tender(self, member, tender, purchase, now):
+    def _redeem_tender(self, member, tender, purchase, now, keep):
+        """A preview looks at no keys."""
         ref = tender.get('ref')
-        require(ref is None or ('redemption', ref) not in member.keys, 'MB201')
+        require(not keep or ref is None or ('redemption', ref) not in member.keys, 'MB201')
         return self._redeem(member, tender['points'], ref, ('tender',), purchase, now)
 
     @staticmethod
