@@ -298,6 +298,7 @@ class Programme(Spending, Splits, Ledger):
         day = self.days.day_of(occurred_at)
         require(all(self.merchants[number].open_on(day)
                     for number in [merchant_id] + [line.merchant_id for line in order]), 'MB003')
+        require(sum(line.amount for line in order) == amount, '22023')
         tendered = self._pay_with_points(member, order, found, purchase, posted_at, keep)
         require(member.status != 'closed', 'MB102')
         tier = self.tiers[member.tier_at(occurred_at)]
@@ -339,7 +340,6 @@ class Programme(Spending, Splits, Ledger):
                       line.get('eligible', True),
                       {key: line[key] for key in ('category', 'brand', 'sku', 'quantity') if key in line})
                  for number, line in enumerate(lines, 1)]
-        require(sum(line.amount for line in order) == amount, '22023')
         return sorted(order, key=lambda line: line.line_no)
 
     def _first_result(self, member, merchant_id, order_ref, amount, payload, external_refs, keep):
