@@ -348,7 +348,8 @@ class Plan:
     def _spoiled(self, operation):
         """One thing wrong and no more, as no document says which of two is told: a known member, an open merchant."""
         amount = operation['amount']
-        operation.update(label=self.random.randrange(4), merchant_id=1, lines=None, tenders=None, occurred_at=None)
+        operation.update(label=self.random.randrange(4), merchant_id=1, lines=None, tenders=None, occurred_at=None,
+                         order_ref=self.new_ref())
         operation.update(self.pick((
             {'amount': None}, {'amount': Decimal(-1)}, {'amount': Decimal('0.12345')}, {'merchant_id': 99},
             {'tenders': [{'kind': 'cash', 'amount': amount + 1}]}, {'lines': [{'amount': amount + 1}]})))
