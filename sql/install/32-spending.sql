@@ -21,7 +21,7 @@ CREATE FUNCTION membership.reverse_redemption(member_id bigint, ref text, reason
 RETURNS membership.posting
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_reverse_redemption';
 COMMENT ON FUNCTION membership.reverse_redemption IS
-'Gives the points of a redemption or captured hold back to their lots, with their expiry; those of dead lots live program.reinstatement_days more days. ref: that of redeem_points or authorize_points. Errors: 22004, 22023 bad argument, MB002 unknown member, MB008 no such redemption, MB102 closed, MB106 its order was accrued.';
+'Gives the points of a redemption or captured hold back to their lots, with their expiry; those of dead lots live program.reinstatement_days more days. ref: that of redeem_points or authorize_points. Errors: 22004, 22023 bad argument, MB002 unknown member, MB008 no such redemption, MB102 closed, MB106 its order was accrued, MB201 reversed before with another reason or at.';
 
 CREATE FUNCTION membership.authorize_points(
     member_id bigint, points bigint, ref text, ttl interval DEFAULT '15 minutes', merchant_id integer DEFAULT NULL,
