@@ -62,23 +62,16 @@ post_by_hand(FunctionCallInfo fcinfo, MbrSession *session, const HandPosting *ca
                     .all_lots = call->points < 0,
                     .new_lots = 1};
     int64 hash = hash_of(call);
-    int64 found_hash = hash;
     int64 journal_no, balance;
+    MbrEvent first;
     MbrWork work;
 
     mbr_enter(session, false);
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_claim_key(session, call->member_id, call->verb, call->ref, &journal_no, &found_hash)) {
-        MbrEvent event;
-
-        if (found_hash != hash)
-            mbr_raise_other_content("ref", call->ref);
-        if (!mbr_event_read(session, load.config, call->member_id, journal_no, &event))
-            elog(ERROR, "a source key has no journal row");
-        return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
-    }
+    if (!mbr_take_ref(session, load.config, call->member_id, call->verb, call->ref, hash, journal_no, &first))
+        return mbr_first_posting(fcinfo, &first);
     balance = mbr_adjust(&work, call->verb, call->points, work.posted_at, expiry_of(call, &load, &work),
                          call->reason);
     mbr_raise_refusal(&work);

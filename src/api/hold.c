@@ -30,18 +30,6 @@ typedef struct HoldArgs {
     int64 at;
 } HoldArgs;
 
-/* The first result of a repeated call. */
-static Datum
-first_posting(FunctionCallInfo fcinfo, MbrSession *session, const MbrConfig *config, int64 member_id,
-              int64 journal_no)
-{
-    MbrEvent event;
-
-    if (!mbr_event_read(session, config, member_id, journal_no, &event))
-        elog(ERROR, "a key has no journal row");
-    return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
-}
-
 /* ------------------------------------------------------------------ authorize */
 
 /* A month is 30 days; no time zone has a say. MBR_NEVER for null. */
@@ -70,8 +58,6 @@ static Datum
 authorize(FunctionCallInfo fcinfo, MbrSession *session, const MbrSpendArgs *args, int64 ttl)
 {
     MbrLoad load = mbr_spend_load(args);
-    int64 hash = mbr_spend_hash(args, ttl);
-    int64 found_hash = hash;
     MbrWork work;
     MbrSpendCase judged = {.args = args, .load = &load, .work = &work};
     MbrHold hold = {.ref = args->ref,
@@ -80,16 +66,14 @@ authorize(FunctionCallInfo fcinfo, MbrSession *session, const MbrSpendArgs *args
                     .order_ref = args->order_ref};
     MbrJournal *journal;
     int64 journal_no;
+    MbrEvent first;
 
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_claim_key(session, args->member_id, MBR_VERB_AUTHORIZATION, args->ref, &journal_no,
-                       &found_hash)) {
-        if (found_hash != hash)
-            mbr_raise_other_content("ref", args->ref);
-        return first_posting(fcinfo, session, load.config, args->member_id, journal_no);
-    }
+    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_AUTHORIZATION, args->ref,
+                      mbr_spend_hash(args, ttl), journal_no, &first))
+        return mbr_first_posting(fcinfo, &first);
     mbr_spend_judge(session, &judged, mbr_spend_amount(args, load.config),
                     mbr_spend_is_posted(session, args));
     mbr_spend_need_amount(&judged);
@@ -210,11 +194,8 @@ facts_of(MbrSession *session, const MbrLoad *load, const MbrWork *work, const Mb
     if (order != NULL) {
         spend->merchant_id = order->merchant_id;
         spend->order_ref = order->order_ref;
-    } else if (spend->merchant_id != 0 && spend->order_ref == NULL) {
-        MbrTerms *terms = palloc(sizeof(MbrTerms));
-
-        *terms = mbr_merchant_terms(mbr_need_merchant(config, spend->merchant_id), work->posted_day);
-        spend->terms = terms;
+    } else {
+        mbr_spend_set_terms(spend, config, work->posted_day);
     }
     return spend;
 }
@@ -237,8 +218,9 @@ mbr_hold_capture(MbrSession *session, const MbrLoad *load, MbrWork *work, MbrHol
 static Datum
 capture(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
 {
-    int64 journal_no, hash, found_hash, value;
+    int64 journal_no, value;
     MbrPayload payload;
+    MbrEvent first;
     MbrJournal *journal;
     MbrHold *hold;
     MbrWork work;
@@ -248,14 +230,11 @@ capture(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
     mbr_payload_init(&payload);
     mbr_payload_add_int(&payload, args->points);
     mbr_payload_add_time(&payload, args->at);
-    hash = found_hash = mbr_payload_hash(&payload);
     load = load_hold(session, args, &work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_claim_key(session, args->member_id, MBR_VERB_CAPTURE, args->ref, &journal_no, &found_hash)) {
-        if (found_hash != hash)
-            mbr_raise_other_content("ref", args->ref);
-        return first_posting(fcinfo, session, load.config, args->member_id, journal_no);
-    }
+    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_CAPTURE, args->ref,
+                      mbr_payload_hash(&payload), journal_no, &first))
+        return mbr_first_posting(fcinfo, &first);
     hold = find_open(&work.member, args->ref);
     if (hold == NULL && !mbr_hold_find_end(session, &work, args->ref, &verb, &journal_no))
         refuse_no_hold(args);
@@ -298,6 +277,7 @@ release(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
     MbrHold *hold = find_open(&work.member, args->ref);
     MbrJournal *journal;
     int64 journal_no;
+    MbrEvent end;
     MbrVerb verb;
 
     if (hold != NULL) {
@@ -311,7 +291,9 @@ release(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
     if (verb == MBR_VERB_CAPTURE)
         refuse_over(args, verb);
     mbr_apply(session, &load, &work); /* what was due; the hold may be part of it */
-    return first_posting(fcinfo, session, load.config, args->member_id, journal_no);
+    if (!mbr_event_read(session, load.config, args->member_id, journal_no, &end))
+        elog(ERROR, "a key has no journal row");
+    return mbr_first_posting(fcinfo, &end);
 }
 
 Datum

@@ -115,26 +115,30 @@ why_filtered(const char *value, MbrFilterKind kind)
     return psprintf("%s %s is not in %s", names[kind], value, columns[kind]);
 }
 
+/* The first filter that the subject does not pass; MBR_FILTER_COUNT = it passes all. */
+static MbrFilterKind
+first_failing(const MbrFilter *filters, const MbrSubject *subject, const MbrPurchase *purchase)
+{
+    int kind = 0;
+
+    while (kind < MBR_FILTER_COUNT && mbr_filter_passes(&filters[kind], value_of(purchase, subject, kind)))
+        kind++;
+    return kind;
+}
+
 /* Why the rule is not for the subject, as far as filters say; NULL = it is. */
 static const char *
 filtered_out(const Match *match, const MbrRuleVersion *version, const MbrSubject *subject)
 {
-    for (int kind = 0; kind < MBR_FILTER_COUNT; kind++) {
-        const char *value = value_of(match->purchase, subject, kind);
+    MbrFilterKind kind = first_failing(version->filters, subject, match->purchase);
 
-        if (!mbr_filter_passes(&version->filters[kind], value))
-            return why_filtered(value, kind);
-    }
-    return NULL;
+    return kind == MBR_FILTER_COUNT ? NULL : why_filtered(value_of(match->purchase, subject, kind), kind);
 }
 
 bool
 mbr_filters_pass(const MbrFilter *filters, const MbrSubject *order, const MbrPurchase *purchase)
 {
-    for (int kind = 0; kind < MBR_FILTER_COUNT; kind++)
-        if (!mbr_filter_passes(&filters[kind], value_of(purchase, order, kind)))
-            return false;
-    return true;
+    return first_failing(filters, order, purchase) == MBR_FILTER_COUNT;
 }
 
 static bool

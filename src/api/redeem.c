@@ -83,37 +83,23 @@ redemption_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, Numeric 
 }
 
 static Datum
-first_redemption(FunctionCallInfo fcinfo, MbrSession *session, const MbrSpendArgs *args,
-                 const MbrConfig *config, int64 journal_no)
-{
-    MbrEvent event;
-
-    if (!mbr_event_read(session, config, args->member_id, journal_no, &event))
-        elog(ERROR, "a source key has no journal row");
-    return redemption_row(fcinfo, journal_no, -event.points, mbr_money_numeric(event.amount, config->digits),
-                          event.balance, true);
-}
-
-static Datum
 redeem(FunctionCallInfo fcinfo, MbrSession *session, const MbrSpendArgs *args)
 {
     MbrLoad load = mbr_spend_load(args);
-    int64 hash = mbr_spend_hash(args, 0);
-    int64 found_hash = hash;
     MbrWork work;
     MbrSpendCase judged = {.args = args, .load = &load, .work = &work};
     MbrJournal *journal;
+    MbrEvent first;
     MbrSpend *spend;
     int64 journal_no;
 
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_claim_key(session, args->member_id, MBR_VERB_REDEMPTION, args->ref, &journal_no, &found_hash)) {
-        if (found_hash != hash)
-            mbr_raise_other_content("ref", args->ref);
-        return first_redemption(fcinfo, session, args, load.config, journal_no);
-    }
+    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_REDEMPTION, args->ref,
+                      mbr_spend_hash(args, 0), journal_no, &first))
+        return redemption_row(fcinfo, first.journal_no, -first.points,
+                              mbr_money_numeric(first.amount, load.config->digits), first.balance, true);
     mbr_spend_judge(session, &judged, mbr_spend_amount(args, load.config),
                     mbr_spend_is_posted(session, args));
     mbr_spend_need_amount(&judged);
@@ -200,26 +186,21 @@ reverse(FunctionCallInfo fcinfo, MbrSession *session, const ReverseArgs *args)
 {
     MbrLoad load = {.member_id = args->member_id, .at = args->at, .occurred_at = MBR_NEVER, .all_lots = true};
     MbrReversal reversal = {.reason = args->reason, .reinstated_until = MBR_NEVER};
-    int64 journal_no, hash, found_hash;
     MbrPayload payload;
     MbrJournal *journal;
+    int64 journal_no;
     MbrEvent event;
     MbrWork work;
 
     mbr_payload_init(&payload);
     mbr_payload_add_text(&payload, args->reason);
     mbr_payload_add_time(&payload, args->at);
-    hash = found_hash = mbr_payload_hash(&payload);
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_claim_key(session, args->member_id, MBR_VERB_REVERSAL, args->ref, &journal_no, &found_hash)) {
-        if (found_hash != hash)
-            mbr_raise_other_content("ref", args->ref);
-        if (!mbr_event_read(session, load.config, args->member_id, journal_no, &event))
-            elog(ERROR, "a source key has no journal row");
-        return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
-    }
+    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_REVERSAL, args->ref,
+                      mbr_payload_hash(&payload), journal_no, &event))
+        return mbr_first_posting(fcinfo, &event);
     if (work.member.status == MBR_MEMBER_CLOSED)
         work.refusal = MBR_REFUSED_CLOSED;
     mbr_raise_refusal(&work);

@@ -9,6 +9,7 @@
 #include "utils/jsonb.h"
 
 #include "api/result.h"
+#include "store/claim.h"
 #include "store/verb.h"
 #include "util/error.h"
 #include "util/money.h"
@@ -95,6 +96,27 @@ mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 b
     bool nulls[4] = {false};
 
     return mbr_result_row(fcinfo, values, nulls);
+}
+
+bool
+mbr_take_ref(MbrSession *session, const MbrConfig *config, int64 member_id, MbrVerb verb, const char *ref,
+             int64 hash, int64 journal_no, MbrEvent *first)
+{
+    int64 found = hash;
+
+    if (mbr_claim_key(session, member_id, verb, ref, &journal_no, &found))
+        return true;
+    if (found != hash)
+        mbr_raise_other_content("ref", ref);
+    if (!mbr_event_read(session, config, member_id, journal_no, first))
+        elog(ERROR, "a source key has no journal row");
+    return false;
+}
+
+Datum
+mbr_first_posting(FunctionCallInfo fcinfo, const MbrEvent *first)
+{
+    return mbr_posting_row(fcinfo, first->journal_no, first->points, first->balance, true);
 }
 
 void

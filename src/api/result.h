@@ -8,6 +8,7 @@
 
 #include "engine/work.h"
 #include "store/config.h"
+#include "store/journal.h"
 
 /* A row of the function's composite result type. */
 extern Datum mbr_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
@@ -27,6 +28,15 @@ mbr_accrual_columns(const MbrConfig *config, const MbrAccrual *accrual, Datum *v
 extern Datum mbr_accrual_row(FunctionCallInfo fcinfo, const MbrConfig *config, const MbrAccrual *accrual);
 extern Datum
 mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 balance, bool duplicate);
+
+/*
+ * Takes a verb's ref for the event of that number; false = it was taken before, and *first is that event.
+ * MB201 for another payload.
+ */
+extern bool mbr_take_ref(MbrSession *session, const MbrConfig *config, int64 member_id, MbrVerb verb,
+                         const char *ref, int64 hash, int64 journal_no, MbrEvent *first);
+/* The result of that first event. */
+extern Datum mbr_first_posting(FunctionCallInfo fcinfo, const MbrEvent *first);
 
 /* Raises what the engine refused; returns when it did not. */
 extern void mbr_raise_refusal(const MbrWork *work);

@@ -118,22 +118,33 @@ number_version(TriggerData *trigger, HeapTuple row)
     return heap_modify_tuple_by_cols(row, desc, lengthof(columns), columns, values, nulls);
 }
 
-Datum
-membership_check_rule(PG_FUNCTION_ARGS)
+/* The row to be written, whose condition and filters can work. */
+static HeapTuple
+checked_row(FunctionCallInfo fcinfo, TriggerData **trigger)
 {
-    TriggerData *trigger =
-        mbr_need_trigger(fcinfo, (MbrFiring){.before = true, .row = true, .inserts = true, .updates = true});
-    bool updates = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-    HeapTuple row = updates ? trigger->tg_newtuple : trigger->tg_trigtuple;
-    char *condition = get_text(trigger, row, "condition");
+    HeapTuple row;
+    char *condition;
     MbrSession session;
 
+    *trigger =
+        mbr_need_trigger(fcinfo, (MbrFiring){.before = true, .row = true, .inserts = true, .updates = true});
+    row = TRIGGER_FIRED_BY_UPDATE((*trigger)->tg_event) ? (*trigger)->tg_newtuple : (*trigger)->tg_trigtuple;
+    condition = get_text(*trigger, row, "condition");
     mbr_enter(&session, false);
     if (condition != NULL)
         (void)mbr_condition_compile(condition);
-    check_filters(&session, trigger, row);
-    check_expiry(trigger, row);
+    check_filters(&session, *trigger, row);
     mbr_leave(&session);
+    return row;
+}
+
+Datum
+membership_check_rule(PG_FUNCTION_ARGS)
+{
+    TriggerData *trigger;
+    HeapTuple row = checked_row(fcinfo, &trigger);
+
+    check_expiry(trigger, row);
     return PointerGetDatum(number_version(trigger, row));
 }
 
@@ -184,17 +195,7 @@ membership_record_rule(PG_FUNCTION_ARGS)
 Datum
 membership_check_burn_rule(PG_FUNCTION_ARGS)
 {
-    TriggerData *trigger =
-        mbr_need_trigger(fcinfo, (MbrFiring){.before = true, .row = true, .inserts = true, .updates = true});
-    bool updates = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
-    HeapTuple row = updates ? trigger->tg_newtuple : trigger->tg_trigtuple;
-    char *condition = get_text(trigger, row, "condition");
-    MbrSession session;
+    TriggerData *trigger;
 
-    mbr_enter(&session, false);
-    if (condition != NULL)
-        (void)mbr_condition_compile(condition);
-    check_filters(&session, trigger, row);
-    mbr_leave(&session);
-    return PointerGetDatum(row);
+    return PointerGetDatum(checked_row(fcinfo, &trigger));
 }

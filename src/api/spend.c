@@ -147,27 +147,25 @@ mbr_hold_is_of_order(const MbrHold *hold, int merchant_id, const char *order_ref
            strcmp(hold->order_ref, order_ref) == 0;
 }
 
-void
-mbr_spent_on_order(MbrSession *session, const MbrConfig *config, const MbrWork *work, int merchant_id,
-                   const char *order_ref, int64 *points, int64 *value)
+/* Worth of what was redeemed or is held for an order. */
+static int64
+spent_on_order(MbrSession *session, const MbrConfig *config, const MbrWork *work, int merchant_id,
+               const char *order_ref)
 {
     const MbrMember *member = &work->member;
     MbrOrderSpend *spends;
+    int64 value = 0;
     int n;
 
-    *points = *value = 0;
     if (member->order_spends == 0)
-        return;
+        return 0;
     spends = mbr_order_spends(session, config, member->member_id, merchant_id, order_ref, &n);
-    for (int i = 0; i < n; i++) {
-        *points += spends[i].points;
-        *value += spends[i].value;
-    }
+    for (int i = 0; i < n; i++)
+        value += spends[i].value;
     for (int i = 0; i < member->nholds; i++)
-        if (mbr_hold_is_of_order(&member->holds[i], merchant_id, order_ref)) {
-            *points += member->holds[i].points;
-            *value += member->holds[i].value;
-        }
+        if (mbr_hold_is_of_order(&member->holds[i], merchant_id, order_ref))
+            value += member->holds[i].value;
+    return value;
 }
 
 static int64
@@ -213,7 +211,6 @@ mbr_spend_judge(MbrSession *session, MbrSpendCase *spend_case, int64 order_amoun
     const MbrSpendArgs *args = spend_case->args;
     const MbrConfig *config = spend_case->load->config;
     MbrSpending *spending = &spend_case->spending;
-    int64 points;
 
     if (args->merchant_id != 0)
         (void)mbr_need_merchant(config, args->merchant_id);
@@ -223,8 +220,8 @@ mbr_spend_judge(MbrSession *session, MbrSpendCase *spend_case, int64 order_amoun
         return;
     spending->burn = &spend_case->rule->burn;
     if (args->order_ref != NULL)
-        mbr_spent_on_order(session, config, spend_case->work, args->merchant_id, args->order_ref, &points,
-                           &spending->order_value);
+        spending->order_value =
+            spent_on_order(session, config, spend_case->work, args->merchant_id, args->order_ref);
     if (spending->burn->daily_cap != MBR_UNLIMITED)
         spending->spent_today = spent_today(session, config, spend_case->work);
 }
@@ -333,7 +330,18 @@ rule_json(const MbrBurnRule *rule, int digits)
         rule->burn_rule_id, rule->code, rule->burn.step, mbr_money_text(rule->burn.value, digits));
 }
 
-/* A merchant is paid at once for what belongs to no order. */
+void
+mbr_spend_set_terms(MbrSpend *spend, const MbrConfig *config, DateADT day)
+{
+    MbrTerms *terms;
+
+    if (spend->merchant_id == 0 || spend->order_ref != NULL)
+        return;
+    terms = palloc(sizeof(MbrTerms));
+    *terms = mbr_merchant_terms(mbr_need_merchant(config, spend->merchant_id), day);
+    spend->terms = terms;
+}
+
 MbrSpend *
 mbr_spend_facts(const MbrSpendCase *spend_case, int64 points)
 {
@@ -348,12 +356,6 @@ mbr_spend_facts(const MbrSpendCase *spend_case, int64 points)
                         .value = mbr_worth(&spend_case->rule->burn, points),
                         .frozen_rule = rule_json(spend_case->rule, config->digits),
                         .currency_scale = config->currency_scale};
-    if (args->merchant_id != 0 && args->order_ref == NULL) {
-        MbrTerms *terms = palloc(sizeof(MbrTerms));
-
-        *terms =
-            mbr_merchant_terms(mbr_need_merchant(config, args->merchant_id), spend_case->work->posted_day);
-        spend->terms = terms;
-    }
+    mbr_spend_set_terms(spend, config, spend_case->work->posted_day);
     return spend;
 }

@@ -65,12 +65,11 @@ extern MbrJournal *mbr_hold_capture(MbrSession *session, const MbrLoad *load, Mb
 /* How the hold of that ref ended, in this work or before; false = there never was one. */
 extern bool mbr_hold_find_end(MbrSession *session, const MbrWork *work, const char *ref, MbrVerb *verb,
                               int64 *journal_no);
+/* A merchant is paid at once for what belongs to no order. */
+extern void mbr_spend_set_terms(MbrSpend *spend, const MbrConfig *config, DateADT day);
 /* What the journal is to keep of it, palloc'd. */
 extern MbrSpend *mbr_spend_facts(const MbrSpendCase *spend_case, int64 points);
 
 extern bool mbr_hold_is_of_order(const MbrHold *hold, int merchant_id, const char *order_ref);
-/* Points and worth of what was redeemed or is held for an order, on a loaded member. */
-extern void mbr_spent_on_order(MbrSession *session, const MbrConfig *config, const MbrWork *work,
-                               int merchant_id, const char *order_ref, int64 *points, int64 *value);
 
 #endif

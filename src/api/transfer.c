@@ -101,28 +101,22 @@ transfer(FunctionCallInfo fcinfo, MbrSession *session, const TransferArgs *args)
     MbrWork works[2];
     MbrWork *all[2] = {&works[0], &works[1]};
     MbrWork *from = &works[lower], *to = &works[1 - lower];
-    int64 journal_no, hash, found_hash;
     MbrPayload payload;
     MbrJournal *sent;
+    int64 journal_no;
+    MbrEvent first;
 
     mbr_payload_init(&payload);
     mbr_payload_add_int(&payload, args->to);
     mbr_payload_add_int(&payload, args->points);
     mbr_payload_add_time(&payload, args->at);
-    hash = found_hash = mbr_payload_hash(&payload);
     loads[lower] = load_of(args, args->from);
     loads[1 - lower] = load_of(args, args->to);
     load_both(session, args, loads, works);
     journal_no = from->member.next_journal_no;
-    if (!mbr_claim_key(session, args->from, MBR_VERB_TRANSFER_OUT, args->ref, &journal_no, &found_hash)) {
-        MbrEvent event;
-
-        if (found_hash != hash)
-            mbr_raise_other_content("ref", args->ref);
-        if (!mbr_event_read(session, loads[0].config, args->from, journal_no, &event))
-            elog(ERROR, "a source key has no journal row");
-        return mbr_posting_row(fcinfo, journal_no, event.points, event.balance, true);
-    }
+    if (!mbr_take_ref(session, loads[0].config, args->from, MBR_VERB_TRANSFER_OUT, args->ref,
+                      mbr_payload_hash(&payload), journal_no, &first))
+        return mbr_first_posting(fcinfo, &first);
     if (!loads[0].config->transfers)
         refuse_off();
     check_members(from, to, args->points);
