@@ -10,6 +10,7 @@ PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers 
 # The install script is put together from pieces, in this order.
 INSTALL_SQL = $(sort $(wildcard sql/install/*.sql))
 PROGRAM_TABLES = $(addprefix sql/program/, 10-config.sql 15-rule.sql 20-member.sql 30-ledger.sql)
+PROGRAM_2 = $(sort $(wildcard sql/program/2/*.sql))
 PROGRAM_ALWAYS = $(addprefix sql/program/, 40-view.sql 50-violation.sql 60-guard.sql)
 
 DATA_built = membership--$(EXTVERSION).sql
@@ -57,15 +58,18 @@ include $(PGXS)
 $(OBJS): $(wildcard src/*.h src/*/*.h)
 
 # _program_ddl(version, digits): the statements that bring a programme's objects from a table version
-# (0 = nothing there) to the present one. Tables are made once; views and guards can be made again.
-membership--$(EXTVERSION).sql: $(INSTALL_SQL) $(PROGRAM_TABLES) $(PROGRAM_ALWAYS) Makefile
+# (0 = nothing there) to the present one. Tables are made once, those of a later version by its own pieces in a new
+# programme too, so that an upgraded one is the same; views and guards can be made again.
+membership--$(EXTVERSION).sql: $(INSTALL_SQL) $(PROGRAM_TABLES) $(PROGRAM_2) $(PROGRAM_ALWAYS) Makefile
 	@echo "building $@"
 	@{ printf '%s\n' '\echo Use "CREATE EXTENSION membership" to load this file. \quit'; \
 	   echo 'SET LOCAL search_path TO pg_catalog, pg_temp;'; \
 	   cat $(filter-out sql/install/90-revoke.sql,$(INSTALL_SQL)); \
 	   echo 'CREATE FUNCTION membership._program_ddl(version integer, digits integer) RETURNS text'; \
-	   echo 'LANGUAGE sql IMMUTABLE AS $$body$$ SELECT pg_catalog.replace(CASE version WHEN 0 THEN $$tables$$'; \
+	   echo 'LANGUAGE sql IMMUTABLE AS $$body$$ SELECT pg_catalog.replace(CASE WHEN version < 1 THEN $$tables$$'; \
 	   cat $(PROGRAM_TABLES); \
+	   echo '$$tables$$ ELSE $$none$$$$none$$ END || CASE WHEN version < 2 THEN $$tables$$'; \
+	   cat /dev/null $(PROGRAM_2); \
 	   echo '$$tables$$ ELSE $$none$$$$none$$ END || $$always$$'; \
 	   cat $(PROGRAM_ALWAYS); \
 	   echo '$$always$$, $$mark$$@digits@$$mark$$, digits::text) $$body$$;'; \
