@@ -14,8 +14,6 @@ RETURNS text LANGUAGE sql AS $$
 CREATE FUNCTION public.told(name text, since bigint DEFAULT 2) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT string_agg(concat_ws(' ', journal_no, verb, points, 'of ' || refers_to, 'with ' || (SELECT value FROM membership.member_identity i WHERE i.member_id = counterpart_id AND kind = 'card')), ', ' ORDER BY journal_no)
       FROM membership.journal WHERE member_id = public.m(name) AND journal_no >= since $$;
-CREATE FUNCTION public.day_of(name text, day date DEFAULT '2024-02-01') RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT format('%s %s %s %s', purchases, basis, points_earned, growth) FROM membership.activity_day d WHERE member_id = public.m(name) AND d.day = day_of.day $$;
 
 -- ------------------------------------------------------------------ mis-rung
 
@@ -36,13 +34,15 @@ SELECT is(code($$SELECT fix('A-1', 50, 'C-3', merchant => 3)$$), 'MB110', 'after
 -- as of then: rules in force then, base rate, rounding, stacking and tier of the sale
 INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition) VALUES (1, 'triple', 'Triple from 50', 'active', 'multiplier', 3, 'order_basis >= 50'), (2, 'grow', 'Growth', 'active', 'growth', 2, NULL);
 UPDATE program SET award_rounding = 'ceiling';
-SELECT set_tier(enrol('sil'), 'silver', NULL, 'guest', '2024-01-15 12:00+08') \gset
+SELECT born('sil', 'silver') \gset
 -- 40.10 x 1.2 = 48.12, up; growth 80.2
 SELECT is(sale('sil', 'A-2', 40.10) || ', ' || day_of('sil'), 'posted 49, 1 40.10 49 81', 'an order');
 UPDATE earn_rule SET status = 'ended', effective_from = '2024-02-05';
 INSERT INTO earn_rule (rule_id, code, name, status, effect, value, effective_from) VALUES (3, 'ten', 'Tenfold, since', 'active', 'multiplier', 10, '2024-02-05');
 UPDATE program SET award_rounding = 'floor', base_rate = 5, stacking = 'multiply';
-SELECT set_tier(m('sil'), 'diamond', NULL, 'guest', '2024-02-05 12:00+08') \gset
+UPDATE tier SET qualify_basis = 1 WHERE code = 'diamond';
+SELECT sale('sil', 'A-0', 1, at => '2024-02-06 12:00+08') \gset
+UPDATE tier SET qualify_basis = 50000 WHERE code = 'diamond';
 -- 60.10 x (1.2 + 2) = 192.32, up; growth 120.2, up
 SELECT is(fix('A-2', 60.10, 'C-1') || ', ' || day_of('sil'), 'posted 193 diamond, 1 60.10 193 121', 'judged as of then');
 UPDATE earn_rule SET status = 'ended', effective_from = '2024-01-05'; -- none from here on
@@ -79,8 +79,8 @@ SELECT is(fix('N-2', 50, 'C', at => NULL) || ', ' || day_of('no', '2023-12-01'),
 
 -- ------------------------------------------------------------------ credited to the wrong member
 
--- silver since January: 1.2x
-SELECT set_tier(enrol('right'), 'silver', NULL, 'guest', '2024-01-15 12:00+08') \gset
+-- silver from the beginning: 1.2x
+SELECT born('right', 'silver') \gset
 SELECT is(sale('wrong', 'M-1', 100, merchant => 3), 'posted 100', 'to the wrong member');
 SELECT is(move('M-1', 'right', 3), 'posted 120 silver', 'to the right one, by that one''s tier');
 SELECT is(told('wrong'), '2 accrual 100, 3 reassignment -100 of 2 with right', 'the one is told where it went');
@@ -131,9 +131,11 @@ SELECT is(a.points, 250::bigint, 'a batch exchanges, too')
   FROM accrue_batch(ARRAY[ROW(m('ex'), 1, 150, 'X-2', '2024-03-10 12:00+08', NULL, NULL, NULL, NULL, NULL, 'X-1', '2024-03-10 12:00+08')::purchase]) a;
 ROLLBACK TO exchange;
 -- the tier and the base rate of then: silver 1.2, 1.2 + 1 = 2.2; now 3 points a unit at diamond 2x: 6
-SELECT set_tier(enrol('tex'), 'silver', NULL, 'guest', '2024-01-15 12:00+08') \gset
+SELECT born('tex', 'silver') \gset
 SELECT is(sale('tex', 'X-5', 100) || ', ' || back('X-5', 'R-1', at => '2024-03-10 11:00+08'), 'posted 220, 100.00 cash 100.00, clawed 220', 'an order, returned');
-SELECT set_tier(m('tex'), 'diamond', NULL, 'guest', '2024-03-01 12:00+08') \gset
+UPDATE tier SET qualify_basis = 1 WHERE code = 'diamond';
+SELECT sale('tex', 'X-0', 1, at => '2024-03-10 11:30+08') \gset
+UPDATE tier SET qualify_basis = 50000 WHERE code = 'diamond';
 UPDATE program SET base_rate = 3;
 SELECT is(swap('tex', 'X-6', 150, 'X-5'), 'posted 520', '220 as then, 300 as now');
 UPDATE program SET base_rate = 1;
