@@ -12,12 +12,14 @@ from fractions import Fraction
 
 from context import contexts
 from days import Days, add_months
-from ledger import Ledger, Member, require
+from ledger import ACTIVITY, Ledger, Member, require
+from refunds import Refunds, Sale
 from rules import Award, Failure, RuleBook, Terms, explain, match
 from spending import MAX_POINTS, Request, Spending
 from splits import Splits
 
 THIRTY_DAYS = timedelta(days=30)
+MONEY = ('basis', 'refunded_of_day', 'refunded_on_day')
 
 
 # --- configuration -----------------------------------------------------------------------------------------------
@@ -68,6 +70,9 @@ class Configuration:
     transfers: bool = False
     transfer_minimum: int = 1
     transfer_daily_limit: int | None = None
+    clawback: str = 'unlimited'
+    charge_cash: bool = False
+    liability_price: Fraction = Fraction(0)
 
 
 # --- the programme -----------------------------------------------------------------------------------------------
@@ -87,7 +92,7 @@ class Line:
         return self.amount - self.tendered if self.eligible else Fraction(0)
 
 
-class Programme(Spending, Splits, Ledger):
+class Programme(Refunds, Spending, Splits, Ledger):
     def __init__(self, zone, digits, phone_country, evaluate=None):
         """evaluate(conditions, context) answers True, False, None or a Failure for each: plain SQL's business."""
         self.days = Days(zone)
@@ -102,6 +107,7 @@ class Programme(Spending, Splits, Ledger):
         self.referral_codes = {}   # member_id -> code
         self.profiles = {}         # member_id -> columns of member that no posting touches
         self.receipts = {}         # (merchant_id, order_ref) -> (member_id, journal_no, payload)
+        self.claims = {}           # (merchant_id, order_ref) -> {refund_ref: Claim}
         self.receipt_refs = {}     # (kind, value) -> (merchant_id, order_ref)
 
     def member(self, member_id):
@@ -302,13 +308,13 @@ class Programme(Spending, Splits, Ledger):
         tendered = self._pay_with_points(member, order, found, purchase, posted_at, keep)
         require(member.status != 'closed', 'MB102')
         tier = self.tiers[member.tier_at(occurred_at)]
-        matched = match(self.rules.in_force(occurred_at), contexts(
-            self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)
+        places = contexts(self, member, order, merchant_id, occurred_at, channel, attributes, tier)
+        matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
         award, event = self._judge(member, order, matched, tier, amount, occurred_at, posted_at)
         event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel)
         if lines is not None:
             event['lines'] = [self._line_facts(line, award) for line in order]
-        outcomes = explain(matched, award, lines is not None, tell_all=not keep)
+        outcomes = explain(matched, places, award, lines is not None, tell_all=not keep)
         if outcomes:
             event['rules'] = {'stacking': self.config.stacking, 'rules': outcomes}
         self._record_activity(member, event['day'], purchases=1, basis=event['basis'])
@@ -329,8 +335,9 @@ class Programme(Spending, Splits, Ledger):
                 self.receipt_refs[ref] = (merchant_id, order_ref)
             if attributes:
                 member.contexts[event['journal_no']] = attributes
-            member.awards[event['journal_no']] = award
+            self._record_sale(member, event, Sale(event['journal_no'], order, award, matched, places))
             self._record_failures(member, event, matched)
+            self.apply_parked((merchant_id, order_ref), posted_at)
         return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
 
     def _read_lines(self, lines, merchant_id, amount):
@@ -412,9 +419,15 @@ class Programme(Spending, Splits, Ledger):
         return active_at, self._points_end(purchase['day'], max(active_at, purchase['occurred_at']),
                                            rule and rule.expiry)
 
-    def _record_activity(self, member, day, purchases=0, basis=Fraction(0), earned=0, growth=0, redeemed=0):
-        row = member.activity.setdefault(day, [0, Fraction(0), 0, 0, 0])
-        row[:] = [old + new for old, new in zip(row, (purchases, basis, earned, growth, redeemed))]
+    def _record_sale(self, member, event, sale):
+        sale.commission_refunded = {state.line.merchant_id: self._contract(
+            state.line.merchant_id, event['day']).commission_refunded for state in sale.lines}
+        member.sales[event['journal_no']] = sale
+
+    def _record_activity(self, member, day, purchases=0, basis=Fraction(0), earned=0, growth=0, redeemed=0,
+                         refunded_of=Fraction(0), refunded_on=Fraction(0)):
+        row = member.activity.setdefault(day, [Fraction(0) if name in MONEY else 0 for name in ACTIVITY])
+        row[:] = [old + new for old, new in zip(row, (purchases, basis, earned, growth, redeemed, refunded_of, refunded_on))]
 
     def _upgrade(self, member, event, purchase_day):
         """To the highest tier reached by the spend of the window that ends with the purchase or its posting."""
@@ -442,7 +455,8 @@ class Programme(Spending, Splits, Ledger):
         event = self._post(member, 'review', purchase['occurred_at'], posted_at, reason=reason, refers_to=journal_no,
                            reason_code='approved' if decision == 'approve' else 'rejected')
         if decision == 'approve':
-            self._award(member, purchase, event, member.awards[journal_no])
+            sale = member.sales[journal_no] = member.sales[journal_no].copy()
+            self._award(member, purchase, event, sale.approve(event['journal_no']))
             self._upgrade(member, event, purchase['day'])
             self._settle(member, posted_at)
         member.keys['review', str(journal_no)] = (event['journal_no'], decision)

@@ -266,11 +266,23 @@ class Award:
 
 # --- explanation -------------------------------------------------------------------------------------------------
 
-def explain(matched, award, explicit_lines, tell_all):
-    """An object for each rule that matched or failed, or for every one."""
+def meets(matched, mode):
+    """Whether a rule that pays met the order, applied or beaten, and a return is to do this with it."""
+    return any(places and not isinstance(places, Failure) and (rule.status, rule.refund_mode) == ('active', mode)
+               for rule, places in matched.items())
+
+
+def explain(matched, contexts, award, explicit_lines, tell_all):
+    """An object for each rule that matched or failed, for those that a return will ask again, or for every one."""
+    asked_again = meets(matched, 'reevaluate')
+
+    def told(rule, places):
+        return places or tell_all or asked_again and (rule.status, rule.refund_mode) == ('active', 'reevaluate') and any(
+            (rule.scope == 'order') == (place is ORDER) and admits(rule, context) for place, context in contexts.items())
+
     return [{'rule_id': rule.rule_id, 'version': rule.version, 'code': rule.code, 'effect': rule.effect,
              'value': rule.value, **outcome(rule, places, award, explicit_lines)}
-            for rule, places in matched.items() if places or tell_all]
+            for rule, places in matched.items() if told(rule, places)]
 
 
 def outcome(rule, places, award, explicit_lines):
@@ -283,8 +295,9 @@ def outcome(rule, places, award, explicit_lines):
         return {'outcome': 'shadow', rule.unit: floor(alone.exact[rule])}
     winners, given = award.beaten(rule, places), award.given(rule)
     if all(winners.values()):
-        return {'outcome': 'beaten', 'by': next(iter(winners.values())).code}
-    told = {'outcome': 'applied', rule.unit: sum(given.values())}
+        told = {'outcome': 'beaten', 'by': next(iter(winners.values())).code}
+    else:
+        told = {'outcome': 'applied', rule.unit: sum(given.values())}
     if explicit_lines:
         lines = {line_no: {'line_no': line_no, rule.unit: value} for line_no, value in given.items()}
         lines |= {place: {'line_no': place, 'beaten_by': winner.code} for place, winner in winners.items() if winner}
