@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import zip_longest
 
 from database import instant, parse_instant
-from ledger import Refusal
+from ledger import ACTIVITY, Refusal
 from model import Merchant, Programme, Tier
 from money import to_decimal
 from plan import MERCHANTS, NOBODY, Plan
@@ -322,6 +322,17 @@ class Simulation:
             numbered.append(tender)
         return numbered
 
+    # --- refunds
+
+    def do_refund(self, member_id, merchant_id, order_ref, named, **arguments):
+        if named is not None:
+            arguments['member_id'] = self.ids.get(named, 10**9)
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.expect('refund_order', self.ask('refund_order', **arguments), self.model.refund, **arguments)
+        owner = self.model.receipts.get((merchant_id, order_ref), (member_id,))[0]
+        if owner != member_id:
+            self.compare_member(owner)
+
     # --- burn rules
 
     def do_burn_rule(self, columns):
@@ -415,25 +426,28 @@ class Simulation:
             self.database.run(f'UPDATE membership.tier SET {name} = %s WHERE code = %s', (value, code))
             setattr(tier, name, Fraction(value) if isinstance(value, Decimal) else value)
 
-    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price, redemption_price=Decimal(0)):
+    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price, redemption_price=Decimal(0),
+                    commission_refunded=True):
         """From that day on; a contract that starts later or on that day gets the new terms instead."""
         contracts = self.model.merchants[merchant_id].contracts
         last = contracts[-1] if contracts else None
-        terms = (collects, commission_rate, issue_price, redemption_price)
+        terms = (collects, commission_rate, issue_price, redemption_price, commission_refunded)
         if last and (day is None or last.valid_from is not None and last.valid_from >= day):
             self.database.run('UPDATE membership.contract SET collects = %s, commission_rate = %s, issue_price = %s,'
-                              ' redemption_price = %s WHERE contract_id = %s', (*terms, last.contract_id))
+                              ' redemption_price = %s, commission_refunded = %s WHERE contract_id = %s',
+                              (*terms, last.contract_id))
             last.collects = collects
-            last.commission_rate, last.issue_price, last.redemption_price = map(Fraction, terms[1:])
+            last.commission_rate, last.issue_price, last.redemption_price = map(Fraction, terms[1:4])
+            last.commission_refunded = commission_refunded
             return
         if last:
             self.database.run('UPDATE membership.contract SET valid_during = daterange(%s, %s) WHERE contract_id = %s',
                               (last.valid_from, day, last.contract_id))
             last.valid_to = day
         contract_id = sum(len(merchant.contracts) for merchant in self.model.merchants.values()) + 1
-        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s, %s)',
+        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s, %s, %s)',
                           (contract_id, merchant_id, day, *terms))
-        contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:])))
+        contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:4]), commission_refunded))
 
     # --- earning rules
 
@@ -491,7 +505,7 @@ class Simulation:
             'merchant_id': merchant_id, 'merchant': f'shop {merchant_id}' if merchant_id else None,
             'order_ref': event['order_ref'], 'amount': event['amount'],
             'reason': event['reason'] or event['reason_code'] or event['purpose'],
-            'counterpart_id': event['counterpart_id'],
+            'counterpart_id': event['counterpart_id'], 'refers_to': event['refers_to'],
             'occurred_at': event['occurred_at'], 'posted_at': event['posted_at']})
 
     def member_rows(self, member_id, now):
@@ -512,9 +526,9 @@ class Simulation:
             'order_spend': [dict(zip(('merchant_id', 'order_ref', 'journal_no'), spend), **own)
                             for spend in member.order_spends],
             'merchant_split': [dict(split, **own) for split in member.splits],
+            'refund': [dict(row, **own) for row in member.refunds],
             'rule_failure': [dict(failure, **own) for failure in member.failures],
-            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2], growth=row[3],
-                                  points_redeemed=row[4])
+            'activity_day': [dict(zip(ACTIVITY, row), **own, day=day)
                              for day, row in sorted(member.activity.items())],
             'journal_context': [dict(own, journal_no=number, attributes=attributes)
                                 for number, attributes in member.contexts.items()],
@@ -573,7 +587,7 @@ class Simulation:
         self.compare_redemptions()
         for name in ('member', 'receipt', 'member_identity'):
             same(f'count of {name}', self.database.run(f'SELECT count(*) FROM membership.{name}').fetchone()[0],
-                 len({'member': self.model.members, 'receipt': self.model.receipts,
+                 len({'member': self.model.members, 'receipt': [*self.model.receipts, *self.model.parked()],
                       'member_identity': self.model.identities}[name]))
         same('verify()', self.database.rows('SELECT * FROM membership.verify()'), [])
 
