@@ -84,9 +84,9 @@ def place(programme, merchant_id, facts, day, seen):
 
 
 def goods_before(programme, member, day):
-    """Merchants and categories of the lines of purchases before."""
+    """Merchants and categories of the lines of purchases before, unless they came back completely."""
     for event in member.journal:
-        if event['verb'] == 'accrual' and event['day'] <= day:
+        if event['verb'] == 'accrual' and event['day'] <= day and not member.sales[event['journal_no']].complete:
             for line in event['lines'] or [event]:
                 yield 'merchant', line['merchant_id']
                 yield 'category', line.get('category', programme.merchants[line['merchant_id']].category)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 from context import contexts
+from corrections import Corrections
 from days import Days, add_months
 from ledger import ACTIVITY, Ledger, Member, require
 from refunds import Refunds, Sale
@@ -92,7 +93,7 @@ class Line:
         return self.amount - self.tendered if self.eligible else Fraction(0)
 
 
-class Programme(Refunds, Spending, Splits, Ledger):
+class Programme(Corrections, Refunds, Spending, Splits, Ledger):
     def __init__(self, zone, digits, phone_country, evaluate=None):
         """evaluate(conditions, context) answers True, False, None or a Failure for each: plain SQL's business."""
         self.days = Days(zone)
@@ -108,6 +109,7 @@ class Programme(Refunds, Spending, Splits, Ledger):
         self.profiles = {}         # member_id -> columns of member that no posting touches
         self.receipts = {}         # (merchant_id, order_ref) -> (member_id, journal_no, payload)
         self.claims = {}           # (merchant_id, order_ref) -> {refund_ref: Claim}
+        self.corrections = {}      # (merchant_id, order_ref, correction_ref) -> (journal_no, payload)
         self.receipt_refs = {}     # (kind, value) -> (merchant_id, order_ref)
 
     def member(self, member_id):
@@ -308,15 +310,36 @@ class Programme(Refunds, Spending, Splits, Ledger):
         tendered = self._pay_with_points(member, order, found, purchase, posted_at, keep)
         require(member.status != 'closed', 'MB102')
         tier = self.tiers[member.tier_at(occurred_at)]
-        places = contexts(self, member, order, merchant_id, occurred_at, channel, attributes, tier)
+        event = self._ring_up(
+            member, order, purchase, posted_at, tier, self._terms(tier),
+            self._judgement(member, occurred_at, posted_at), tendered, attributes, lines is not None, keep)
+        if keep:
+            self.members[member_id] = member
+            self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
+            for ref in (external_refs or {}).items():
+                self.receipt_refs[ref] = (merchant_id, order_ref)
+            self.apply_parked((merchant_id, order_ref), posted_at)
+        return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
+
+    def _ring_up(self, member, order, purchase, posted_at, tier, terms, judgement, tendered, attributes, explicit_lines,
+                 keep=True, **columns):
+        """Posts a purchase: what it earns by these terms, and what becomes of that."""
+        occurred_at = purchase.occurred_at
+        places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
         matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
-        award, event = self._judge(member, order, matched, tier, amount, occurred_at, posted_at)
-        event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel)
-        if lines is not None:
+        award = Award(order, {rule: where for rule, where in matched.items()
+                              if rule.status == 'active' and not isinstance(where, Failure)}, terms)
+        event = self._post(
+            member, 'accrual', occurred_at, posted_at, merchant_id=purchase.merchant_id, order_ref=purchase.order_ref,
+            channel=purchase.channel, amount=purchase.amount, basis=sum(line.basis for line in order),
+            status=judgement[0], reason_code=judgement[1], points_wanted=award.total, base_points=award.base_points,
+            base_rate=terms.base_rate, rounding=terms.award_rounding, tier_id=tier.tier_id,
+            tier_multiplier=terms.tier_multiplier, **columns)
+        if explicit_lines:
             event['lines'] = [self._line_facts(line, award) for line in order]
-        outcomes = explain(matched, places, award, lines is not None, tell_all=not keep)
+        outcomes = explain(matched, places, award, explicit_lines, tell_all=not keep)
         if outcomes:
-            event['rules'] = {'stacking': self.config.stacking, 'rules': outcomes}
+            event['rules'] = {'stacking': terms.stacking, 'rules': outcomes}
         self._record_activity(member, event['day'], purchases=1, basis=event['basis'])
         worth_there = self._split_sale(member, event, order)
         if tendered:
@@ -329,16 +352,11 @@ class Programme(Refunds, Spending, Splits, Ledger):
         if event['status'] in ('posted', 'pending'):
             self._extend(member, event)
         if keep:
-            self.members[member_id] = member
-            self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
-            for ref in (external_refs or {}).items():
-                self.receipt_refs[ref] = (merchant_id, order_ref)
             if attributes:
                 member.contexts[event['journal_no']] = attributes
             self._record_sale(member, event, Sale(event['journal_no'], order, award, matched, places))
             self._record_failures(member, event, matched)
-            self.apply_parked((merchant_id, order_ref), posted_at)
-        return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
+        return event
 
     def _read_lines(self, lines, merchant_id, amount):
         if lines is None:
@@ -366,23 +384,16 @@ class Programme(Refunds, Spending, Splits, Ledger):
                 return event
         return None
 
-    def _judge(self, member, order, matched, tier, amount, occurred_at, posted_at):
-        """Posts the event with tier, rates and the award wanted; status says what becomes of it."""
-        config = self.config
-        terms = Terms(config.base_rate, tier.multiplier, config.award_rounding, config.stacking)
-        award = Award(order, {rule: places for rule, places in matched.items()
-                              if rule.status == 'active' and not isinstance(places, Failure)}, terms)
-        basis = sum(line.basis for line in order)
-        status, reason_code = 'posted', None
+    def _terms(self, tier):
+        return Terms(self.config.base_rate, tier.multiplier, self.config.award_rounding, self.config.stacking)
+
+    def _judgement(self, member, occurred_at, posted_at):
+        """Status and reason: what becomes of an award."""
         if member.status == 'frozen':
-            status, reason_code = 'rejected', 'member_frozen'
-        elif (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > config.claim_days:
-            status, reason_code = 'review', 'late_claim'
-        return award, self._post(
-            member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
-            reason_code=reason_code, points_wanted=award.total, base_points=award.base_points,
-            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
-            tier_multiplier=tier.multiplier)
+            return 'rejected', 'member_frozen'
+        if (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > self.config.claim_days:
+            return 'review', 'late_claim'
+        return 'posted', None
 
     @staticmethod
     def _record_failures(member, event, matched):
@@ -461,6 +472,30 @@ class Programme(Refunds, Spending, Splits, Ledger):
             self._settle(member, posted_at)
         member.keys['review', str(journal_no)] = (event['journal_no'], decision)
         self.members[member_id] = member
+
+    def import_purchase(self, member_id, merchant_id, amount, order_ref, occurred_at, points, at):
+        """Of another system, with what it awarded: facts, no lots."""
+        member, payload = self.member(member_id).copy(), ('import', amount, occurred_at, points)
+        known = self.receipts.get((merchant_id, order_ref))
+        if known:
+            require(known[0] == member_id, 'MB202')
+            require(known[2] == payload, 'MB201')
+            return {'journal_no': known[1], 'duplicate': True}
+        require(member.status != 'closed', 'MB102')
+        posted_at, amount = max(at, member.last_posted_at), Fraction(amount)
+        self._settle(member, posted_at)
+        tier = self.tiers[member.tier_at(occurred_at)]
+        event = self._post(
+            member, 'accrual', occurred_at, posted_at, merchant_id=merchant_id, order_ref=order_ref, channel='import',
+            amount=amount, basis=amount, merchant_collected=amount, status='imported', points_wanted=points,
+            base_points=points, base_rate=self.config.base_rate, rounding=self.config.award_rounding,
+            tier_id=tier.tier_id, tier_multiplier=tier.multiplier, tier_after=member.tier_id, tier_changed=False)
+        self._record_activity(member, event['day'], purchases=1, basis=amount, earned=points)
+        self._record_sale(member, event, Sale(event['journal_no'], [Line(1, merchant_id, amount, True, {})], imported=points))
+        self.members[member_id] = member
+        self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
+        self.apply_parked((merchant_id, order_ref), posted_at)
+        return {'journal_no': event['journal_no'], 'duplicate': False}
 
     # results
 

@@ -226,7 +226,8 @@ class Plan:
             self.accrue: 0.26, self.returns.operation: 0.15, self._again: 0.07, self._grant: 0.08, self.adjust: 0.07, self._configuration: 0.06,
             self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
             self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
-            self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
+            self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3,
+            self.returns.late: late / 2}
         return self.pick_weighted(kinds)()
 
     def pick_weighted(self, kinds):

@@ -65,15 +65,15 @@ def can_be_taken(parts):
 class Sale:
     """What an order froze, and what was undone of it."""
 
-    def __init__(self, journal_no, order, award=None, matched=None, contexts=None):
+    def __init__(self, journal_no, order, award=None, matched=None, contexts=None, imported=0):
         self.journal_no = journal_no
         self.award = award         # as judged; None = of an imported purchase
         self.posted = award        # as posted: an approval leaves out what was returned before it
         self.posted_by = journal_no
         self.matched = matched or {}
         self.contexts = contexts or {}
-        self.lines = [LineState(line, *(can_be_taken(unit.get(line.line_no, ())) for unit in (
-            (award.points, award.growth) if award else ({}, {})))) for line in order]
+        self.lines = [LineState(line, can_be_taken(award.points[line.line_no]), can_be_taken(award.growth[line.line_no]))
+                      if award else LineState(line, imported, 0) for line in order]
         self.withheld = Counter()  # line_no -> points returned before the approval
         self.kept = sum(state.granted for state in self.lines)
         self.growth_kept = sum(state.growth_granted for state in self.lines)
@@ -118,7 +118,7 @@ class Sale:
             state.points = half_up(state.line.points_tendered * state.part)
         if self.reevaluates:
             self._reevaluate(evaluate)
-        elif self.award:
+        else:
             for state in self.lines:
                 state.taken = half_up(state.granted * state.part)
                 state.growth = half_up(state.growth_granted * state.part)

@@ -61,7 +61,7 @@ class Returns:
                      'named': None, 'at': plan.posting_time()}
         if plan.chance(0.3):
             operation['named'] = order['label'] if plan.chance(0.9) else plan.someone()
-        form = plan.random.choices(('all', 'amount', 'lines'), (2, 4, 5))[0]
+        form = plan.random.choices(('all', 'amount', 'lines'), (2, 5, 6))[0]
         if form == 'amount':
             operation['amount'] = self._part_of(order['amount'])
         if form == 'lines':
@@ -77,8 +77,8 @@ class Returns:
         """Some minor units, half, all, or more than that."""
         plan = self.plan
         units = int(amount.scaleb(plan.digits))
-        drawn = plan.pick((units, units // 2, units // 3, plan.random.randint(0, units), plan.random.randint(0, units),
-                           plan.random.randint(1, 300), units + plan.random.randint(0, 50)))
+        drawn = plan.pick((units, units // 2, units // 3, plan.random.randint(0, units), plan.random.randint(0, units // 2),
+                           plan.random.randint(0, units // 4), plan.random.randint(1, 300), units + plan.random.randint(0, 50)))
         return plan.money(drawn or 1)
 
     def _lines(self, order):
@@ -96,6 +96,54 @@ class Returns:
         if 'quantity' not in returned or plan.chance(0.2):
             returned['amount'] = plan.pick((sold['amount'], sold['amount'], self._part_of(sold['amount'])))
         return returned
+
+    # These take the real clock, so they turn their member's clock to the present for good.
+
+    def late(self):
+        plan = self.plan
+        if not self.sold:
+            return self.operation()
+        return plan.pick_weighted({self._correct: 0.4, self._reassign: 0.4, self._import: 0.2})()
+
+    def _corrected(self, kind):
+        order = self._order()
+        return {'do': kind, 'label': order['label'], 'merchant_id': order['merchant_id'],
+                'order_ref': order['order_ref'] if self.plan.chance(0.97) else 'none', 'reason': 'wrong'}
+
+    def _correct(self):
+        """Repeated calls are those of a few correction_refs."""
+        plan, operation = self.plan, self._corrected('correct')
+        units = plan.pick((plan.random.randint(0, 400 * 10**plan.digits), plan.random.randint(1, 300)))
+        operation |= {'amount': plan.money(units), 'lines': plan.lines(units) if plan.chance(0.5) else None,
+                      'correction_ref': f'c{plan.random.randint(1, 9)}'}
+        self.todo_again(operation, {'amount': plan.money(1), 'lines': None})
+        return operation
+
+    def _reassign(self):
+        operation = self._corrected('reassign') | {'to_label': self.plan.someone()}
+        self.todo_again(operation, {'to_label': self.plan.someone()})
+        return operation
+
+    def todo_again(self, operation, other):
+        """The same call again, or with other content, and refunds of what was corrected."""
+        plan = self.plan
+        if plan.chance(0.4):
+            plan.checkout.todo.append(lambda: operation | plan.pick(({}, other)))
+
+    def _import(self):
+        plan = self.plan
+        sale = {'label': plan.someone(), 'merchant_id': plan.pick((1, 2, 3, 4, 5)), 'order_ref': plan.new_ref(),
+                'amount': plan.money(plan.random.randint(0, 400 * 10**plan.digits)), 'lines': None}
+        refund = None
+        if plan.chance(0.3):
+            refund = self._refund(sale)
+        self.sold.append(sale)
+        imported = {'do': 'import', **{name: sale[name] for name in ('label', 'merchant_id', 'order_ref', 'amount')},
+                    'occurred_at': plan.now, 'points': plan.random.randint(0, 500)}
+        if refund:
+            plan.checkout.todo.append(lambda: imported)
+        plan.checkout.todo += [lambda: self._refund(sale)] * plan.pick((1, 2))
+        return refund or imported
 
     def _spoiled(self, operation):
         """One thing wrong and no more."""

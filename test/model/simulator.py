@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from itertools import zip_longest
 
 from database import instant, parse_instant
@@ -170,17 +171,22 @@ class Simulation:
 
     def real_clock(self, member_id, function, verb, *arguments, **named):
         """A call without `at`: the model takes the time that the database read."""
-        member = self.model.members.get(member_id)
-        before, rows = self.database.clock(), member and len(member.journal)
-        answer = self.ask(function, member_id=member_id, **named)
-        posted_at = before
-        if member:
-            journal = self.database.state(member_id)['journal']
-            if len(journal) > rows:
+        self.clocked([member_id], function, lambda: self.ask(function, member_id=member_id, **named),
+                     partial(verb, member_id, *arguments))
+
+    def clocked(self, member_ids, function, ask, verb):
+        """The time that the database read is that of the last rows that the call posted."""
+        members = [self.model.members[number] for number in member_ids if number in self.model.members]
+        posted_at = before = self.database.clock()
+        answer = ask()
+        for member in members:
+            journal = self.database.state(member.member_id)['journal']
+            if len(journal) > len(member.journal):
                 posted_at = parse_instant(journal[-1]['posted_at'])
-                if not (before <= posted_at <= self.database.clock() or posted_at == member.last_posted_at):
+                if not (before <= posted_at <= self.database.clock()
+                        or posted_at in [member.last_posted_at for member in members]):
                     raise Difference(f'{function}: posted_at {posted_at} is not the time of the call')
-        self.expect(function, answer, verb, member_id, *arguments, at=posted_at)
+        self.expect(function, answer, verb, at=posted_at)
 
     # --- operations
 
@@ -329,9 +335,41 @@ class Simulation:
             arguments['member_id'] = self.ids.get(named, 10**9)
         arguments.update(merchant_id=merchant_id, order_ref=order_ref)
         self.expect('refund_order', self.ask('refund_order', **arguments), self.model.refund, **arguments)
-        owner = self.model.receipts.get((merchant_id, order_ref), (member_id,))[0]
-        if owner != member_id:
-            self.compare_member(owner)
+        self.compare_others(member_id, self.owner(merchant_id, order_ref))
+
+    def do_correct(self, member_id, merchant_id, order_ref, **arguments):
+        owner = self.owner(merchant_id, order_ref)
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.clocked([owner], 'correct_purchase', lambda: self.ask('correct_purchase', **arguments),
+                     partial(self.model.correct, **arguments))
+        self.compare_others(member_id, owner)
+
+    def do_reassign(self, member_id, merchant_id, order_ref, **arguments):
+        owner = self.owner(merchant_id, order_ref)
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.clocked([owner, arguments['to_member_id']], 'reassign_purchase',
+                     lambda: self.ask('reassign_purchase', **arguments), partial(self.model.reassign, **arguments))
+        self.compare_others(member_id, owner)
+
+    def do_import(self, member_id, merchant_id, amount, order_ref, occurred_at, points):
+        def ask():
+            row, sqlstate = self.database.row(
+                'SELECT journal_no, duplicate, sqlstate, message FROM membership.import_purchases(ARRAY['
+                '(%s, %s, %s, %s, %s, NULL, %s)::membership.purchase_import])',
+                (member_id, merchant_id, amount, order_ref, occurred_at, points))
+            self.database.message = row.pop('message')
+            refused = row.pop('sqlstate')
+            return (None, refused) if refused else (row, sqlstate)
+
+        self.clocked([member_id], 'import_purchases', ask, partial(
+            self.model.import_purchase, member_id, merchant_id, amount, order_ref, occurred_at, points))
+
+    def owner(self, merchant_id, order_ref):
+        return self.model.receipts.get((merchant_id, order_ref), (None,))[0]
+
+    def compare_others(self, compared, *member_ids):
+        for member_id in set(member_ids) - {compared, None}:
+            self.compare_member(member_id)
 
     # --- burn rules
 
