@@ -2,8 +2,11 @@
 from dataclasses import replace
 from fractions import Fraction
 
+from context import contexts
 from ledger import require
+from money import to_minor_unit
 from refunds import NOTHING
+from rules import Award, Exchanged, Terms, match, paying
 from spending import Request
 
 
@@ -67,6 +70,44 @@ class Corrections:
         self.members[member.member_id], self.members[to_member_id] = member, receiver
         self.receipts[key] = (to_member_id, event['journal_no'], self.receipts[key][2])
         return self._accrual_result(receiver, event, duplicate=False, journal_no=event['journal_no'])
+
+    # --- exchanges
+
+    def _exchange_of(self, member, merchant_id, order_ref):
+        """The order whose goods were returned, as far as they were not exchanged."""
+        known = self.receipts.get((merchant_id, order_ref))
+        require(known and known[0] == member.member_id, 'MB009')
+        sale = member.sales[known[1]] = member.sales[known[1]].copy()
+        require(sale.returned > sale.exchanged, 'MB109')
+        return sale
+
+    def _exchange(self, member, order, purchase, attributes, award, old):
+        """Up to what was returned as if bought with it, the rest as of now."""
+        then = member.event(old.journal_no)
+        amount = min(old.returned - old.exchanged, purchase.amount)
+        old.exchanged += amount
+        tier = self.tiers[then['tier_id']]
+        matched = match(self.rules.in_force(then['occurred_at']), contexts(
+            self, member, order, purchase.merchant_id, then['occurred_at'], purchase.channel, attributes, tier), self.evaluate)
+        before, now = self._divide(order, amount, purchase.amount)
+        terms = old.award.terms if old.award else Terms(
+            then['base_rate'], then['tier_multiplier'], then['rounding'], self.config.stacking)
+        return Exchanged(order, (Award(before, paying(matched), terms, order),
+                                 Award(now, award.matched, award.terms, order)))
+
+    def _divide(self, order, amount, whole):
+        """The lines twice, in that proportion."""
+        worth = sum(line.tendered for line in order)
+        amounts = self._spread_money(amount, [line.amount for line in order]) if whole else [Fraction(0)] * len(order)
+        tendered = [Fraction(0)] * len(order)
+        if worth:
+            tendered = self._spread_money(to_minor_unit(worth * amount / whole, self.config.digits),
+                                          [line.tendered for line in order])
+        return ([replace(line, amount=part, tendered=paid) for line, part, paid in zip(order, amounts, tendered)],
+                [replace(line, amount=line.amount - part, tendered=line.tendered - paid)
+                 for line, part, paid in zip(order, amounts, tendered)])
+
+    # --- what both do
 
     def _correctable(self, member, key):
         purchase = member.event(self.receipts[key][1])

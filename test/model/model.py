@@ -15,7 +15,7 @@ from corrections import Corrections
 from days import Days, add_months
 from ledger import ACTIVITY, Ledger, Member, require
 from refunds import Refunds, Sale
-from rules import Award, Failure, RuleBook, Terms, explain, match
+from rules import Award, Failure, RuleBook, Terms, explain, match, paying
 from spending import MAX_POINTS, Request, Spending
 from splits import Splits
 
@@ -283,7 +283,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         return self._accrual(keep=True, **purchase)
 
     def _accrual(self, keep, member_id, merchant_id, amount, order_ref, at, occurred_at=None, channel='pos',
-                 lines=None, tenders=None, attributes=None, external_refs=None):
+                 lines=None, tenders=None, attributes=None, external_refs=None, exchange_of=None):
         """A preview knows no external refs and compares no payload: of a receipt posted it is the first result."""
         require(amount is not None, '22004')
         amount = Fraction(amount)
@@ -293,7 +293,8 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         order = self._read_lines(lines, merchant_id, amount)
         require(sum(Fraction(tender.get('amount', 0)) for tender in tenders or []) <= amount, '22023')
         posted_at = max(at, member.last_posted_at)
-        payload = (amount, channel, repr(lines), repr(tenders), attributes or {}, external_refs or {}, occurred_at, at)
+        payload = (amount, channel, repr(lines), repr(tenders), attributes or {}, external_refs or {}, exchange_of,
+                   occurred_at, at)
         require(occurred_at is None or occurred_at <= posted_at + self.config.max_future, '22023')
         require(all(line.merchant_id in self.merchants for line in order) and merchant_id in self.merchants, 'MB003')
         first = self._first_result(member, merchant_id, order_ref, amount, payload, external_refs, keep)
@@ -312,7 +313,8 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         tier = self.tiers[member.tier_at(occurred_at)]
         event = self._ring_up(
             member, order, purchase, posted_at, tier, self._terms(tier),
-            self._judgement(member, occurred_at, posted_at), tendered, attributes, lines is not None, keep)
+            self._judgement(member, occurred_at, posted_at), tendered, attributes, lines is not None, keep,
+            exchange_of and self._exchange_of(member, merchant_id, exchange_of))
         if keep:
             self.members[member_id] = member
             self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
@@ -322,13 +324,14 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
 
     def _ring_up(self, member, order, purchase, posted_at, tier, terms, judgement, tendered, attributes, explicit_lines,
-                 keep=True, **columns):
+                 keep=True, exchanged=None, **columns):
         """Posts a purchase: what it earns by these terms, and what becomes of that."""
         occurred_at = purchase.occurred_at
         places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
         matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
-        award = Award(order, {rule: where for rule, where in matched.items()
-                              if rule.status == 'active' and not isinstance(where, Failure)}, terms)
+        judged = award = Award(order, paying(matched), terms)
+        if exchanged:
+            award = self._exchange(member, order, purchase, attributes, judged, exchanged)
         event = self._post(
             member, 'accrual', occurred_at, posted_at, merchant_id=purchase.merchant_id, order_ref=purchase.order_ref,
             channel=purchase.channel, amount=purchase.amount, basis=sum(line.basis for line in order),
@@ -337,7 +340,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             tier_multiplier=terms.tier_multiplier, **columns)
         if explicit_lines:
             event['lines'] = [self._line_facts(line, award) for line in order]
-        outcomes = explain(matched, places, award, explicit_lines, tell_all=not keep)
+        outcomes = explain(matched, places, judged, explicit_lines, tell_all=not keep)
         if outcomes:
             event['rules'] = {'stacking': terms.stacking, 'rules': outcomes}
         self._record_activity(member, event['day'], purchases=1, basis=event['basis'])

@@ -1,13 +1,14 @@
 """Refunds as doc/refunds.md describes them: what is returned, what that undoes, refunds before their sale."""
 from collections import Counter
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 
 from context import remainder_contexts
 from ledger import earliest_expiry_first, require
 from money import ROUNDINGS, spread, to_minor_unit
-from rules import Award, Failure, match, meets
+from rules import Award, Exchanged, Failure, match, meets, paying
 
 half_up = ROUNDINGS['half_up']
 
@@ -24,7 +25,7 @@ class LineState:
     granted: int               # what can be taken back of its award: less what rules of refund_mode `none` gave
     growth_granted: int
     amount: Fraction = Fraction(0)     # returned so far, as all that follows
-    quantity: Fraction = Fraction(0)
+    quantity: Decimal = Decimal(0)
     closed: bool = False
     money: Fraction = Fraction(0)      # worth of the points tendered
     points: int = 0            # points tendered
@@ -49,7 +50,7 @@ class LineState:
         """The line as if only what is left of it had been sold."""
         line, facts = self.line, dict(self.line.facts)
         if 'quantity' in facts:
-            facts['quantity'] = Fraction(facts['quantity']) - self.quantity
+            facts['quantity'] -= self.quantity
         return replace(line, amount=self.left, facts=facts, tendered=line.tendered - self.money,
                        points_tendered=line.points_tendered - self.points)
 
@@ -81,6 +82,7 @@ class Sale:
         self.given_back = Counter()    # entry_no of a taking -> points
         self.reversed = {}         # (journal_no, split_no) -> (amount, points)
         self.exchanged = Fraction(0)
+        self.is_exchange = isinstance(award, Exchanged)
 
     def copy(self):
         twin = copy(self)
@@ -100,11 +102,7 @@ class Sale:
     @property
     def reevaluates(self):
         """Whether a rule of refund_mode `reevaluate` met the order."""
-        return meets(self.matched, 'reevaluate')
-
-    def _paying(self):
-        return [(rule, places) for rule, places in self.matched.items()
-                if rule.status == 'active' and not isinstance(places, Failure)]
+        return not self.is_exchange and meets(self.matched, 'reevaluate')
 
     def line(self, line_no):
         return next((state for state in self.lines if state.line.line_no == line_no), None)
@@ -144,10 +142,10 @@ class Sale:
         """What is left of the order, judged as then."""
         left = [state.remainder() for state in self.lines if not state.closed]
         contexts = remainder_contexts(self.contexts, left)
-        paying = self._paying()
-        again = match([rule for rule, _ in paying if rule.refund_mode == 'reevaluate'], contexts, evaluate)
+        before = paying(self.matched)
+        again = match([rule for rule in before if rule.refund_mode == 'reevaluate'], contexts, evaluate)
         matched = {}
-        for rule, places in paying:
+        for rule, places in before.items():
             places = again.get(rule, places)
             matched[rule] = [] if isinstance(places, Failure) else [place for place in places if place in contexts]
         return Award(left, matched, self.award.terms)
@@ -235,7 +233,7 @@ class Refunds:
             require(quantity is None or quantity > 0, '22023')
             require(amount is None or self._is_money(amount), '22023')
         require(len({line_no for line_no, *_ in read}) == len(read), '22023')
-        return [(line_no, None if quantity is None else Fraction(quantity), None if amount is None else Fraction(amount))
+        return [(line_no, quantity, None if amount is None else Fraction(amount))
                 for line_no, quantity, amount in read]
 
     def _is_money(self, amount):
@@ -317,7 +315,7 @@ class Refunds:
             for state in sale.lines:
                 state.amount, state.closed = state.line.amount, True
                 if amount is None and 'quantity' in state.line.facts:
-                    state.quantity = Fraction(state.line.facts['quantity'])
+                    state.quantity = Decimal(state.line.facts['quantity'])
             return excess
         for state, share in zip(sale.lines, self._spread_money(amount, [state.left for state in sale.lines])):
             self._add(state, share)
@@ -352,11 +350,11 @@ class Refunds:
             require(not strict, '22023')
             return part or Fraction(0), 0
         if quantity is not None:
-            left = Fraction(sold) - state.quantity
+            left = sold - state.quantity
             require(not strict or quantity <= left, 'MB109')
             quantity = min(quantity, left)
             if part is None:
-                worth = to_minor_unit(state.line.amount * (state.quantity + quantity) / Fraction(sold),
+                worth = to_minor_unit(state.line.amount * Fraction(state.quantity + quantity) / Fraction(sold),
                                       self.config.digits)
                 part = max(worth - state.amount, Fraction(0))
         return part, quantity or 0

@@ -13,10 +13,11 @@ class Returns:
         self.begun = []            # of these, what came back before
 
     def setup(self):
-        return [self.setting() for _ in range(2)]
+        return [self.setting(*setting) for setting in SETTINGS]
 
-    def setting(self):
-        name, values = self.plan.pick(SETTINGS)
+    def setting(self, name=None, values=None):
+        if name is None:
+            name, values = self.plan.pick(SETTINGS)
         return {'do': 'program', 'name': name, 'value': self.plan.pick(values)}
 
     # --- operations
@@ -26,6 +27,8 @@ class Returns:
         if plan.chance(0.07) or not self.sold:
             return self._before_its_sale()
         order = self._order()
+        if plan.chance(0.05) and self.begun:
+            return self._exchange()
         if plan.chance(0.05):
             return self._spoiled(self._refund(order))
         return self._refund(order)
@@ -35,7 +38,7 @@ class Returns:
         plan = self.plan
         mine = [order for order in self.sold[-60:] if order['label'] == plan.focus]
         return plan.pick(mine or plan.random.choices((self.sold[-6:], self.sold[-40:], self.begun[-6:] or self.sold,
-                                                      self.sold), (5, 2, 4, 1))[0])
+                                                      self.sold), (6, 3, 2, 2))[0])
 
     def _before_its_sale(self):
         """The till's sale comes later, or never."""
@@ -71,6 +74,17 @@ class Returns:
                 operation['amount'] = sum(amounts)
         self.begun.append(order)
         plan.keyed.append(operation)
+        return operation
+
+    def _exchange(self):
+        """Other goods for what came back."""
+        plan = self.plan
+        order, operation = plan.pick(self.begun[-8:]), plan.accrue()
+        if self.sold[-1] is operation:
+            operation.update(label=order['label'], merchant_id=order['merchant_id'], exchange_of=order['order_ref'],
+                             tenders=None, at=plan.posting_time())
+            if plan.chance(0.05):
+                operation['exchange_of'] = plan.new_ref()
         return operation
 
     def _part_of(self, amount):
