@@ -113,6 +113,7 @@ class Corrections:
         purchase = member.event(self.receipts[key][1])
         decided = ('review', str(purchase['journal_no'])) in member.keys
         require(purchase['status'] != 'imported' and (purchase['status'] != 'review' or decided), 'MB110')
+        require(not member.sales[purchase['journal_no']].is_exchange, 'MB110')
         require(not any(row['purchase_no'] == purchase['journal_no'] for row in member.refunds), 'MB110')
         return purchase
 

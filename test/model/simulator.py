@@ -623,6 +623,7 @@ class Simulation:
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
         self.compare_redemptions()
+        self.compare_claims()
         for name in ('member', 'receipt', 'member_identity'):
             same(f'count of {name}', self.database.run(f'SELECT count(*) FROM membership.{name}').fetchone()[0],
                  len({'member': self.model.members, 'receipt': [*self.model.receipts, *self.model.parked()],
@@ -691,6 +692,28 @@ class Simulation:
              [shown(dict(zip(('day', 'purpose', 'merchant_id', 'redemptions', 'points', 'cash_value'),
                              (day, purpose, merchant_id or None, *row))))
               for (day, purpose, merchant_id), row in sorted(days.items())])
+
+    def compare_claims(self):
+        """Every refund_ref that was used, and what the views make of these and of losses."""
+        claims = [(dict(zip(('merchant_id', 'order_ref', 'refund_ref'), (*key, ref))), claim)
+                  for key, refs in sorted(self.model.claims.items()) for ref, claim in sorted(refs.items())]
+        same('refund_claim', self.database.rows(
+            'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at, excess FROM membership.refund_claim'
+            ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
+                dict(key, member_id=claim.member_id, journal_no=claim.result and claim.result['journal_no'],
+                     parked_at=claim.parked_at, excess=claim.excess) for key, claim in claims]))
+        same('refund_exception', self.database.rows(
+            'SELECT * FROM membership.refund_exception'
+            ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
+                dict(key, status='exceeds_sale' if claim.result else 'parked', member_id=claim.member_id,
+                     amount=claim.result['amount'] if claim.result else claim.request['amount'], excess=claim.excess,
+                     parked_at=claim.parked_at) for key, claim in claims if claim.excess or not claim.result]))
+        same('clawback_loss', self.database.rows(
+            'SELECT * FROM membership.clawback_loss ORDER BY member_id, journal_no'), shown([
+                {'member_id': member_id, 'points': row['loss'], 'cash_shortfall': row['cash_shortfall'], **{
+                    name: member.event(row['journal_no'])[name] for name in (
+                        'journal_no', 'merchant_id', 'order_ref', 'posted_at')}}
+                for member_id, member in sorted(self.model.members.items()) for row in member.refunds if row['loss']]))
 
     @property
     def actor(self):
