@@ -14,7 +14,7 @@ class Corrections:
     def correct(self, merchant_id, order_ref, amount, lines, correction_ref, reason, at):
         require(None not in (merchant_id, order_ref, amount, correction_ref, reason), '22004')
         require(correction_ref and self._is_money(amount), '22023')
-        key, payload = (merchant_id, order_ref), (Fraction(amount), repr(lines), reason)
+        key, payload = (merchant_id, order_ref), (Fraction(amount), repr(lines), reason, at)
         order = self._read_lines(lines, merchant_id, Fraction(amount))
         require(sum(line.amount for line in order) == amount, '22023')
         require(all(line.merchant_id in self.merchants for line in order), 'MB003')

@@ -25,7 +25,7 @@ TABLES = {
     'refund': ('*', 'journal_no'),
     'rule_failure': ('*', 'journal_no, rule_id'),
     'activity_day': ('*', 'day'),
-    'journal_context': ('*', 'journal_no'),
+    'journal_context': ('member_id, journal_no, attributes', 'journal_no'),
     'source_key': ('verb, ref, journal_no', 'journal_no'),
     'receipt': ('merchant_id, order_ref, journal_no', 'journal_no'),
     'member_identity': ('kind, value', 'kind COLLATE "C", value COLLATE "C"'),

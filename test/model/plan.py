@@ -227,7 +227,7 @@ class Plan:
             self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
             self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3,
-            self.returns.late: late / 2}
+            self.returns.correction: 0.03, self.returns.imported: late / 4}
         return self.pick_weighted(kinds)()
 
     def pick_weighted(self, kinds):

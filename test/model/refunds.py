@@ -76,6 +76,7 @@ class Sale:
         self.lines = [LineState(line, can_be_taken(award.points[line.line_no]), can_be_taken(award.growth[line.line_no]))
                       if award else LineState(line, imported, 0) for line in order]
         self.withheld = Counter()  # line_no -> points returned before the approval
+        self.growth_withheld = Counter()
         self.kept = sum(state.granted for state in self.lines)
         self.growth_kept = sum(state.growth_granted for state in self.lines)
         self.expired = 0           # of its own lots, counted off
@@ -160,6 +161,7 @@ class Sale:
         posted.growth = {state.line.line_no: self._reduced(self.award.growth[state.line.line_no], state.growth)
                          for state in self.lines}
         self.withheld = Counter({state.line.line_no: state.taken for state in self.lines})
+        self.growth_withheld = Counter({state.line.line_no: state.growth for state in self.lines})
         self.posted, self.posted_by = posted, journal_no
         return posted
 
@@ -184,7 +186,7 @@ class Claim:
     member_id: int | None
     parked_at: object = None
     result: dict | None = None
-    excess: Fraction = Fraction(0)
+    excess: Fraction | None = None     # of a parked one, when its sale has come
 
 
 NOTHING = {'amount': Fraction(0), 'cash_amount': Fraction(0), 'points_clawed': 0, 'points_restored': 0,
@@ -199,7 +201,6 @@ class Refunds:
                    'member_id': member_id}
         self._check_sum(request)
         require(merchant_id in self.merchants, 'MB003')
-        require(member_id is None or member_id in self.members, 'MB002')
         payload = (request['amount'], repr(lines), member_id, at)
         key = (merchant_id, order_ref)
         claims = self.claims.setdefault(key, {})
@@ -263,10 +264,12 @@ class Refunds:
         sale = member.sales[purchase_no] = member.sales[purchase_no].copy()
         purchase = member.event(purchase_no)
         before = sale.copy()
-        if claim.member_id not in (None, member_id):
-            claim.excess = self._worth_of(claim.request, sale)
-        else:
-            claim.excess = self._return(sale, claim.request, strict)
+        wrong = claim.member_id not in (None, member_id)
+        excess = self._worth_of(claim.request, sale) if wrong else self._return(sale, claim.request, strict)
+        if not strict:
+            claim.excess = excess
+            if sale.lines == before.lines:
+                return             # nothing could be applied
         sale.undo(self.config.digits, self.evaluate)
         now = max(at, member.last_posted_at)
         self._settle(member, now)
@@ -295,8 +298,9 @@ class Refunds:
     @staticmethod
     def _states(sale):
         return [{'line_no': state.line.line_no, 'amount': state.amount, 'quantity': state.quantity,
-                 'closed': state.closed, 'tendered': state.money, 'points_tendered': state.points,
-                 'points': state.taken, 'growth': state.growth} for state in sale.lines]
+                 'closed': state.closed, 'value': state.money, 'restored': state.points, 'clawed': state.taken,
+                 'withheld': sale.withheld[state.line.line_no], 'growth': state.growth,
+                 'growth_withheld': sale.growth_withheld[state.line.line_no]} for state in sale.lines]
 
     # what is returned
 

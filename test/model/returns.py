@@ -111,40 +111,42 @@ class Returns:
             returned['amount'] = plan.pick((sold['amount'], sold['amount'], self._part_of(sold['amount'])))
         return returned
 
-    # These take the real clock, so they turn their member's clock to the present for good.
-
-    def late(self):
-        plan = self.plan
+    def correction(self):
         if not self.sold:
             return self.operation()
-        return plan.pick_weighted({self._correct: 0.4, self._reassign: 0.4, self._import: 0.2})()
+        return self.plan.pick((self._correct, self._reassign))()
 
-    def _corrected(self, kind):
-        order = self._order()
+    def _corrected(self, kind, order):
         return {'do': kind, 'label': order['label'], 'merchant_id': order['merchant_id'],
-                'order_ref': order['order_ref'] if self.plan.chance(0.97) else 'none', 'reason': 'wrong'}
+                'order_ref': order['order_ref'] if self.plan.chance(0.97) else 'none', 'reason': 'wrong',
+                'at': self.plan.posting_time()}
 
     def _correct(self):
         """Repeated calls are those of a few correction_refs."""
-        plan, operation = self.plan, self._corrected('correct')
+        plan, order = self.plan, self._order()
+        operation = self._corrected('correct', order)
         units = plan.pick((plan.random.randint(0, 400 * 10**plan.digits), plan.random.randint(1, 300)))
         operation |= {'amount': plan.money(units), 'lines': plan.lines(units) if plan.chance(0.5) else None,
                       'correction_ref': f'c{plan.random.randint(1, 9)}'}
-        self.todo_again(operation, {'amount': plan.money(1), 'lines': None})
+        self._again(order, operation, {'amount': plan.money(1), 'lines': None})
         return operation
 
     def _reassign(self):
-        operation = self._corrected('reassign') | {'to_label': self.plan.someone()}
-        self.todo_again(operation, {'to_label': self.plan.someone()})
+        order = self._order()
+        operation = self._corrected('reassign', order) | {'to_label': self.plan.someone()}
+        self._again(order, operation, {'to_label': self.plan.someone()})
         return operation
 
-    def todo_again(self, operation, other):
-        """The same call again, or with other content, and refunds of what was corrected."""
+    def _again(self, order, operation, other):
+        """Some follow: the same call, or with other content; a refund of what was corrected."""
         plan = self.plan
         if plan.chance(0.4):
             plan.checkout.todo.append(lambda: operation | plan.pick(({}, other)))
+        if plan.chance(0.4):
+            plan.checkout.todo.append(lambda: self._refund(order))
 
-    def _import(self):
+    def imported(self):
+        """Takes the real clock, so it turns its member's clock to the present for good."""
         plan = self.plan
         sale = {'label': plan.someone(), 'merchant_id': plan.pick((1, 2, 3, 4, 5)), 'order_ref': plan.new_ref(),
                 'amount': plan.money(plan.random.randint(0, 400 * 10**plan.digits)), 'lines': None}

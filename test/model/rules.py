@@ -181,6 +181,7 @@ class Exchanged(Earned):
         self.points, self.growth = ({line.line_no: [part for award in parts for part in unit(award)[line.line_no]]
                                      for line in lines} for unit in (attrgetter('points'), attrgetter('growth')))
         self.base_points = sum(award.base_points for award in parts)
+        self.terms = parts[-1].terms
 
 
 class Award(Earned):
