@@ -233,6 +233,11 @@ SELECT r.member_id, 'place_of_a_sale_has_its_refund', format('merchant %s order 
    AND NOT EXISTS (SELECT FROM membership.refund_claim c WHERE c.merchant_id = r.merchant_id AND c.order_ref = r.order_ref
                                                            AND c.parked_at IS NOT NULL AND c.excess IS NULL)
 UNION ALL
+SELECT r.member_id, 'nothing_is_parked_after_the_sale', format('merchant %s order %s refund %s: applied', r.merchant_id, r.order_ref, c.refund_ref), 'parked'
+  FROM membership.refund_claim c
+  JOIN membership.receipt r USING (merchant_id, order_ref)
+ WHERE r.member_id > 0 AND c.journal_no IS NULL AND c.excess IS NULL
+UNION ALL
 SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
   FROM membership.receipt_ref f
   LEFT JOIN membership.receipt r ON r.merchant_id = f.merchant_id AND r.order_ref = f.order_ref
@@ -398,8 +403,9 @@ SELECT s.member_id, 'splits_are_not_reversed_twice',
                   FROM membership.refund r
                   JOIN membership.merchant_split t ON t.member_id = r.member_id AND t.journal_no = r.journal_no
                 UNION ALL
-                SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, false
-                  FROM (SELECT DISTINCT member_id, purchase_no FROM membership.refund) r
+                SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, r.complete
+                  FROM (SELECT member_id, purchase_no, bool_or(complete) AS complete FROM membership.refund
+                         GROUP BY member_id, purchase_no) r
                   JOIN membership.merchant_split t
                          ON t.member_id = r.member_id
                         AND (t.journal_no = r.purchase_no
