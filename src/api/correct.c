@@ -233,8 +233,8 @@ read_result(const Correction *correction, int64 member_id, int64 journal_no, Mbr
 static void
 finish(Correction *correction, int64 taken_no, int64 member_id, int64 journal_no, MbrAccrual *result)
 {
-    mbr_refund_store(correction->session, correction->config, correction->sale.member_id, taken_no,
-                     correction->key.refund_ref, &correction->refund);
+    mbr_refund_store(correction->session, correction->config, correction->sale.member_id,
+                     correction->sale.member_id, taken_no, correction->key.refund_ref, &correction->refund);
     mbr_receipt_move(correction->session, correction->key.merchant_id, correction->key.order_ref, member_id,
                      journal_no);
     mbr_accrue_write_context(correction->session, &correction->args, &result->purchase, journal_no);

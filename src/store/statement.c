@@ -236,7 +236,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_LAST_REFUND] = {
         "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "
         "FROM (SELECT lines FROM membership.refund WHERE member_id = $1 AND purchase_no = $2 "
-        "ORDER BY journal_no DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
+        "ORDER BY refund_no DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
         "closed boolean, value numeric, restored bigint, clawed bigint, withheld bigint, growth bigint, growth_withheld bigint)",
         "LL"},
     [MBR_PLAN_SUM_REFUNDS] = {
@@ -244,10 +244,11 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WHERE member_id = $1 AND purchase_no = $2",
         "LL"},
     [MBR_PLAN_INSERT_REFUND] = {
-        "INSERT INTO membership.refund (member_id, purchase_no, journal_no, refund_ref, amount, cash_amount, points_clawed, "
-        "points_restored, points_forfeited, points_expired, loss, debt, cash_shortfall, complete, lines) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        "LLLTNNLLLLLLNBJ"},
+        "INSERT INTO membership.refund (member_id, purchase_no, refund_no, posted_id, journal_no, refund_ref, amount, cash_amount, "
+        "points_clawed, points_restored, points_forfeited, points_expired, loss, debt, cash_shortfall, complete, lines) "
+        "SELECT $1, $2, coalesce(max(refund_no), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 "
+        "FROM membership.refund WHERE member_id = $1 AND purchase_no = $2",
+        "LLLLTNNLLLLLLNBJ"},
     [MBR_PLAN_LOAD_REFUND] = {
         "SELECT r.amount, r.cash_amount, r.points_clawed, r.points_restored, r.points_forfeited, r.loss, r.debt, "
         "r.cash_shortfall, r.points_expired, j.balance FROM membership.journal j "
