@@ -266,13 +266,14 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "LL"},
     /* lots that an award opened, those that continue them, and what of each expired */
     [MBR_PLAN_OWN_LOTS] = {
-        "WITH RECURSIVE own (lot_no) AS (SELECT entry_no FROM membership.ledger_entry WHERE member_id = $1 AND wallet_id = 1 "
+        "WITH RECURSIVE move AS MATERIALIZED (SELECT entry_no, moved_from FROM membership.ledger_entry "
+        "WHERE member_id = $1 AND wallet_id = 1 AND moved_from IS NOT NULL), "
+        "own (lot_no) AS (SELECT entry_no FROM membership.ledger_entry WHERE member_id = $1 AND wallet_id = 1 "
         "AND lot_no = entry_no AND journal_no IN ($2, $3) "
-        "UNION ALL SELECT e.entry_no FROM own JOIN membership.ledger_entry e ON e.member_id = $1 AND e.wallet_id = 1 "
-        "AND e.moved_from = own.lot_no) "
-        "SELECT own.lot_no, coalesce((SELECT -sum(e.points) FROM membership.ledger_entry e "
-        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no AND j.verb = 'expiry' "
-        "WHERE e.member_id = $1 AND e.wallet_id = 1 AND e.lot_no = own.lot_no), 0)::bigint FROM own",
+        "UNION ALL SELECT move.entry_no FROM own JOIN move ON move.moved_from = own.lot_no) "
+        "SELECT own.lot_no, coalesce(x.points, 0)::bigint FROM own LEFT JOIN (SELECT e.lot_no, -sum(e.points) AS points "
+        "FROM membership.ledger_entry e JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no "
+        "AND j.verb = 'expiry' WHERE e.member_id = $1 AND e.wallet_id = 1 AND e.points < 0 GROUP BY e.lot_no) x USING (lot_no)",
         "LLL"},
     [MBR_PLAN_SUM_EXCHANGES] = {
         "SELECT coalesce(sum(amount), 0) FROM membership.exchange WHERE member_id = $1 AND purchase_no = $2",
