@@ -22,6 +22,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      CROSS JOIN LATERAL unnest(l.names::text[]) n (name)
      CROSS JOIN LATERAL (SELECT l.privilege, l.class, n.name) a
      WHERE _access.kind = ANY (l.kinds::text[])
+       -- what upgrade_program() has yet to make
+       AND (l.class <> 'TABLE' OR to_regclass('membership.' || n.name) IS NOT NULL)
 $$;
 COMMENT ON FUNCTION membership._access IS 'The rights of a kind of role, each as GRANT and REVOKE name it.';
 
