@@ -16,7 +16,7 @@ LAST_SQL = sql/install/90-revoke.sql
 FUNCTION_SQL = $(filter-out $(ONCE_SQL) $(LAST_SQL),$(INSTALL_SQL))
 PROGRAM_TABLES = $(addprefix sql/program/, 10-config.sql 15-rule.sql 20-member.sql 30-ledger.sql)
 PROGRAM_2 = $(sort $(wildcard sql/program/2/*.sql))
-PROGRAM_ALWAYS = $(addprefix sql/program/, 40-view.sql 50-violation.sql 60-guard.sql)
+PROGRAM_ALWAYS = $(addprefix sql/program/, 40-view.sql 45-liability.sql 50-violation.sql 60-guard.sql)
 
 # sql/old has the install scripts of older versions, as sql/freeze kept them
 DATA = $(sort $(wildcard sql/old/*.sql))
@@ -30,7 +30,7 @@ ISOLATION_OPTS := $(REGRESS_OPTS)
 
 # These goals install PostgreSQL where it is missing and do their own build, so they go without PGXS, which has
 # a `check` of its own.
-STANDALONE = check lint bench doc simulate canary sanitize valgrind fuzz quickstart quickstart-stop
+STANDALONE = check lint bench doc simulate canary sanitize valgrind fuzz matrix quickstart quickstart-stop
 ifneq ($(filter $(STANDALONE),$(MAKECMDGOALS)),)
 .PHONY: $(STANDALONE)
 check:
@@ -52,6 +52,8 @@ valgrind:
 	@test/sanitize/valgrind
 fuzz:
 	@test/fuzz/engine -max_total_time=60
+matrix:
+	@test/matrix
 quickstart:
 	@test/quickstart/start
 quickstart-stop:
