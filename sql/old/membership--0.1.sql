@@ -670,7 +670,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet,earn_rule,burn_rule}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier,earn_rule,burn_rule}'),
-        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking, reinstatement_days, transfers, transfer_minimum, transfer_daily_limit)',
+        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking, reinstatement_days, liability_price, transfers, transfer_minimum, transfer_daily_limit)',
          'TABLE', '{operator}', '{program}')
       ) l (privilege, class, kinds, names)
      CROSS JOIN LATERAL unnest(l.names::text[]) n (name)
@@ -772,6 +772,7 @@ CREATE TABLE membership.program (
     tier_window_months integer  NOT NULL DEFAULT 12,
     stacking           text     NOT NULL DEFAULT 'additive',
     reinstatement_days integer  NOT NULL DEFAULT 0,
+    liability_price    numeric  NOT NULL DEFAULT 0,
     transfers          boolean  NOT NULL DEFAULT false,
     transfer_minimum   bigint   NOT NULL DEFAULT 1,
     transfer_daily_limit bigint,
@@ -797,6 +798,7 @@ CREATE TABLE membership.program (
     CONSTRAINT program_max_future_range CHECK (max_future BETWEEN '0' AND '1 day'),
     CONSTRAINT program_tier_window_months_range CHECK (tier_window_months BETWEEN 1 AND 120),
     CONSTRAINT program_reinstatement_days_range CHECK (reinstatement_days BETWEEN 0 AND 3660),
+    CONSTRAINT program_liability_price_range CHECK (liability_price BETWEEN 0 AND 10000 AND scale(liability_price) <= 6),
     CONSTRAINT program_transfer_minimum_positive CHECK (transfer_minimum > 0),
     CONSTRAINT program_transfer_daily_limit_positive CHECK (transfer_daily_limit > 0),
     CONSTRAINT program_stacking_known CHECK (stacking IN ('additive', 'multiply'))
@@ -818,6 +820,7 @@ COMMENT ON COLUMN membership.program.allow_debt IS 'Whether a negative adjustmen
 COMMENT ON COLUMN membership.program.tier_window_months IS 'Length of the rolling window of basis spend that tiers qualify by, months.';
 COMMENT ON COLUMN membership.program.stacking IS 'How multipliers of different groups add up: additive 1 + sum (m - 1), or multiply.';
 COMMENT ON COLUMN membership.program.reinstatement_days IS 'Points given back whose lot has died live this many days more; 0 = they expire at once.';
+COMMENT ON COLUMN membership.program.liability_price IS 'What an open point is reckoned at, currency, 0 to 10000, at most 6 decimals.';
 COMMENT ON COLUMN membership.program.transfers IS 'Whether members may transfer points to each other.';
 COMMENT ON COLUMN membership.program.transfer_minimum IS 'The least number of points of a transfer.';
 COMMENT ON COLUMN membership.program.transfer_daily_limit IS 'The most points a member sends on a programme day; NULL = no limit.';
@@ -1360,6 +1363,18 @@ CREATE TABLE membership.order_spend (
     CONSTRAINT order_spend_pkey PRIMARY KEY (member_id, merchant_id, order_ref, journal_no)
 );
 COMMENT ON TABLE membership.order_spend IS 'Redemptions and captures of orders that have not been accrued; the accrual makes them its tenders.';
+
+CREATE TABLE membership.refund (
+    member_id        bigint  NOT NULL,
+    purchase_no      bigint  NOT NULL,
+    journal_no       bigint  NOT NULL,
+    points_clawed    bigint  NOT NULL,
+    points_restored  bigint  NOT NULL,
+    points_forfeited bigint  NOT NULL,
+    loss             bigint  NOT NULL,
+    CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, journal_no)
+);
+COMMENT ON TABLE membership.refund IS 'What each refund, correction or reassignment took back of a purchase (退货), append-only. See doc/refunds.md.';
 $tables$ ELSE $none$$none$ END || CASE WHEN version < 2 THEN $tables$
 $tables$ ELSE $none$$none$ END || $always$
 -- Reading views. Every one is exact at the moment of reading: a dead lot never counts, swept or not.
