@@ -118,6 +118,39 @@ SELECT points, balance FROM membership.accrue_points(1, 1, 10, 'A3');
 SELECT points, balance FROM membership.accrue_points(1, 1, 10, 'A4');
 SQL
 
+# four clients that go on all the while: each call succeeds
+$node->safe_psql('postgres', 'CREATE DATABASE busy TEMPLATE template0');
+$node->safe_psql('busy', <<'SQL');
+CREATE EXTENSION membership VERSION '0.1';
+SELECT membership.create_program('Demo mall', 'Asia/Shanghai');
+INSERT INTO membership.merchant (merchant_id, name) VALUES (1, 'Books');
+SELECT membership.enroll_member('card', n::text) FROM generate_series(1, 10) n;
+CREATE SEQUENCE public.receipt;
+SQL
+my $script = PostgreSQL::Test::Utils::tempdir . '/accrue.pgbench';
+append_to_file($script, <<'SQL');
+\set member random(1, 10)
+BEGIN;
+SELECT membership.accrue_points(:member, 1, 10, nextval('receipt')::text);
+SELECT membership.grant_points(:member, 1, 'x', nextval('receipt')::text);
+END;
+SQL
+{
+	local %ENV = (%ENV, $node->_get_env());
+	my ($output, $enough) = ('', 0);
+	my $clients = IPC::Run::start([ 'pgbench', '-n', '-c', '4', '-T', '4', '-f', $script, 'busy' ], '>', \$output, '2>&1');
+	for my $statement ('ALTER EXTENSION membership UPDATE', 'SELECT membership.upgrade_program()')
+	{
+		$enough += 100;
+		$node->poll_query_until('busy', "SELECT last_value >= $enough FROM public.receipt");
+		$node->safe_psql('busy', $statement);
+	}
+	ok(IPC::Run::finish($clients), 'clients go on all the while') or diag($output);
+	unlike($output, qr/ERROR/, '... without an error');
+	like($output, qr/number of failed transactions: 0 /, '... and every transaction was posted');
+}
+is($node->safe_psql('busy', 'SELECT * FROM membership.verify()'), '', '... soundly');
+
 # tables that are too old, or too new
 for my $version (0, 3)
 {
