@@ -9,7 +9,7 @@ INSERT INTO belongs
 SELECT verb, CASE WHEN name IS NULL THEN '{}' ELSE jsonb_build_object(name, 7) END
   FROM (VALUES ('issued', '{accrual,review,grant}'), ('imported', '{opening}'), ('redeemed', '{redemption,capture,reversal}'), ('expired', '{expiry}'),
                ('adjusted', '{adjustment}'), ('transferred', '{transfer_out,transfer_in,merge_out,merge_in,extension}'),
-               (NULL, '{enrolment,debt_payment,tier_change,status_change,identity_change,authorization,void,timeout}')) c (name, verbs),
+               (NULL, '{enrolment,debt_payment,tier_change,status_change,identity_change,authorization,void,timeout,erasure}')) c (name, verbs),
        unnest(verbs::text[]) verb;
 -- 10 given back, 3 taken back
 INSERT INTO belongs VALUES ('refund', '{"redeemed": 10, "clawed": -3}'), ('correction', '{"redeemed": 10, "clawed": -3}'), ('reassignment', '{"redeemed": 10, "clawed": -3}');

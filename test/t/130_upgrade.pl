@@ -86,9 +86,17 @@ my $readings = readings($node, 'postgres');
 $node->safe_psql('postgres', 'ALTER EXTENSION membership UPDATE');
 same(readings($node, 'postgres'), $readings, 'after ALTER EXTENSION UPDATE everything is read as before');
 works('postgres', '0.2', 1, 'between');
-like(refused($node, 'postgres', 'SELECT membership._need_tables(2)'),
-	qr/MB402: this call needs the programme's tables in version 2.*DETAIL: .*version 1.*HINT: .*upgrade_program/s,
-	'what needs tables of version 2 says what to do');
+for my $statement ('SELECT membership._need_tables(2)', "SELECT membership.merge_members(1, 2, 'x')", "SELECT membership.erase_member(2, 'x')",
+	'CALL membership.expire_points()', 'CALL membership.release_holds()', "CALL membership.announce_expiry('30 days')",
+	"CALL membership.prune_context('5 years')")
+{
+	my $refusal = refused($node, 'postgres', $statement);
+  SKIP:
+	{
+		skip "$statement: not made yet", 1 if $refusal =~ /^ERROR:  42883/;
+		like($refusal, qr/MB402: .*DETAIL: .*HINT: .*upgrade_program/s, "needs tables of version 2, and says so: $statement");
+	}
+}
 $node->safe_psql('postgres', "CREATE ROLE demo_analyst; SELECT membership.grant_access('demo_analyst', 'analyst')");
 is($node->safe_psql('postgres', 'SET ROLE demo_analyst; SELECT count(*) FROM membership.merchant'), '3', 'rights can be given meanwhile');
 $node->safe_psql('postgres', "SELECT membership.revoke_access('demo_analyst', 'analyst')");
