@@ -247,15 +247,3 @@ CREATE TABLE membership.order_spend (
     CONSTRAINT order_spend_pkey PRIMARY KEY (member_id, merchant_id, order_ref, journal_no)
 );
 COMMENT ON TABLE membership.order_spend IS 'Redemptions and captures of orders that have not been accrued; the accrual makes them its tenders.';
-
-CREATE TABLE membership.refund (
-    member_id        bigint  NOT NULL,
-    purchase_no      bigint  NOT NULL,
-    journal_no       bigint  NOT NULL,
-    points_clawed    bigint  NOT NULL,
-    points_restored  bigint  NOT NULL,
-    points_forfeited bigint  NOT NULL,
-    loss             bigint  NOT NULL,
-    CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, journal_no)
-);
-COMMENT ON TABLE membership.refund IS 'What each refund, correction or reassignment took back of a purchase (退货), append-only. See doc/refunds.md.';
