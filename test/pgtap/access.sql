@@ -193,7 +193,7 @@ SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue
           'functions of an operator');
 SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
           'member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, point_breakage S, point_liability S, program S, redemption_daily S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
-SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate claim_days expiry extend_on_activity liability_price max_future min_life_days name pending_days phone_country '
+SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate claim_days expiry extend_on_activity max_future min_life_days name pending_days phone_country '
           'reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
   FROM pg_attribute WHERE attrelid = 'membership.program'::regclass AND attnum > 0 AND has_column_privilege('t_operator', attrelid, attnum, 'UPDATE');
 SELECT is(callable('t_analyst'), 'balance_at statement verify', 'functions of an analyst');
