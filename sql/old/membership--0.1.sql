@@ -51,6 +51,24 @@ CREATE TYPE membership.quote AS (
 );
 COMMENT ON TYPE membership.quote IS 'Points that can be redeemed now (0 = none), their worth (currency), and what limits them: member_status, no_rule, order_posted, balance, share, daily_cap or minimum.';
 
+CREATE TYPE membership.refunding AS (
+    journal_no       bigint,
+    status           text,
+    amount           numeric,
+    cash_amount      numeric,
+    tenders          jsonb,
+    points_clawed    bigint,
+    points_restored  bigint,
+    points_forfeited bigint,
+    loss             bigint,
+    debt             bigint,
+    cash_shortfall   numeric,
+    balance          bigint,
+    duplicate        boolean,
+    points_expired   bigint
+);
+COMMENT ON TYPE membership.refunding IS 'What a refund did: status posted or parked; amount, cash_amount and cash_shortfall in currency; tenders: what to give back; points taken back, given back, forfeited, lost, made debt, and expired before. balance: points after the refund.';
+
 CREATE TYPE membership.purchase AS (
     member_id     bigint,
     merchant_id   integer,
@@ -62,6 +80,7 @@ CREATE TYPE membership.purchase AS (
     tenders       jsonb,
     attributes    jsonb,
     external_refs jsonb,
+    exchange_of   text,
     at            timestamptz
 );
 COMMENT ON TYPE membership.purchase IS 'The arguments of accrue_points, by name; a column left null takes the default.';
@@ -243,11 +262,11 @@ CREATE FUNCTION membership.accrue_points(
     member_id bigint, merchant_id integer, amount numeric, order_ref text,
     occurred_at timestamptz DEFAULT NULL, channel text DEFAULT 'pos', lines jsonb DEFAULT NULL,
     tenders jsonb DEFAULT NULL, attributes jsonb DEFAULT '{}', external_refs jsonb DEFAULT NULL,
-    at timestamptz DEFAULT NULL)
+    exchange_of text DEFAULT NULL, at timestamptz DEFAULT NULL)
 RETURNS membership.accrual
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_points';
 COMMENT ON FUNCTION membership.accrue_points IS
-'Posts a purchase: points, lots, activity, tier upgrade and merchant splits, once per (merchant_id, order_ref). amount: payable after discounts, currency, 0 or more, equal to the sum of line amounts. lines: array of {line_no, merchant_id, category, brand, sku, quantity, amount, eligible}. occurred_at chooses tier, rates and expiry; at, the posting time, may lie in the past for operators only. external_refs: other names of the receipt, {"kind": "value"}. Errors: 22004, 22003, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB102 closed member, MB201 same receipt with other content, MB202 receipt of another member.';
+'Posts a purchase: points, lots, activity, tier upgrade and merchant splits, once per (merchant_id, order_ref). amount: payable after discounts, currency, 0 or more, equal to the sum of line amounts. lines: array of {line_no, merchant_id, category, brand, sku, quantity, amount, eligible}. occurred_at chooses tier, rates and expiry; at, the posting time, may lie in the past for operators only. external_refs: other names of the receipt, {"kind": "value"}. exchange_of: order_ref of goods returned for these; up to their net this order earns as that one did. Errors: 22004, 22003, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB009 unknown exchange_of, MB102 closed member, MB109 nothing returned to exchange, MB201 same receipt with other content, MB202 receipt of another member.';
 
 CREATE FUNCTION membership.accrue_batch(purchases membership.purchase[])
 RETURNS SETOF membership.batch_result
@@ -363,6 +382,30 @@ RETURNS membership.posting
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_transfer_points';
 COMMENT ON FUNCTION membership.transfer_points IS
 'Moves points to another member, once per sender and ref; they keep their expiry. The result is the sender''s. Errors: 22004, 22023 bad argument, MB002 unknown member, MB101 balance, MB102 closed, MB103 below the minimum or beyond the daily limit, MB104 frozen, MB108 transfers are off, MB201 ref used with other content.';
+-- Refunds and corrections.
+
+CREATE FUNCTION membership.refund_order(
+    merchant_id integer, order_ref text, refund_ref text, amount numeric DEFAULT NULL, lines jsonb DEFAULT NULL,
+    member_id bigint DEFAULT NULL, at timestamptz DEFAULT NULL)
+RETURNS membership.refunding
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_refund_order';
+COMMENT ON FUNCTION membership.refund_order IS
+'Takes goods of an order back (退货), once per (merchant_id, order_ref, refund_ref): points spent on them are given back, points earned are taken back, splits and activity corrected. amount: net value of the goods, currency; lines: array of {line_no, quantity, amount}; neither = all that is left. member_id: checked if given. Before its sale it is parked, and applied when that comes. See doc/refunds.md. Errors: 22004, 22003, 22023 bad argument, MB003 unknown merchant, MB109 more than is left, MB201 refund_ref used with other content, MB202 receipt of another member.';
+
+CREATE FUNCTION membership.correct_purchase(
+    merchant_id integer, order_ref text, amount numeric, lines jsonb, correction_ref text, reason text,
+    at timestamptz DEFAULT NULL)
+RETURNS membership.accrual
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_correct_purchase';
+COMMENT ON FUNCTION membership.correct_purchase IS
+'Takes a mis-rung purchase back and posts it with the right amount (currency) and lines (NULL = one line), as of the time it was made; once per (merchant_id, order_ref, correction_ref). Operators. Errors: 22004, 22003, 22023 bad argument, MB003 unknown merchant, MB009 no such order, MB102 closed member, MB103 points are worth more than the amount, MB110 the order has refunds, is under review or imported, MB201 correction_ref used with other content.';
+
+CREATE FUNCTION membership.reassign_purchase(
+    merchant_id integer, order_ref text, to_member_id bigint, reason text, at timestamptz DEFAULT NULL)
+RETURNS membership.accrual
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_reassign_purchase';
+COMMENT ON FUNCTION membership.reassign_purchase IS
+'Takes a purchase back from the member it was wrongly credited to, and posts it for another. Repeated, it changes nothing. Operators. Errors: 22004, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB009 no such order, MB102 closed member, MB110 the order has refunds, was paid with points, is under review or imported.';
 -- Opening data, when moving from another system. Every function takes at most 10,000 rows, reports each, and can be
 -- run again: what was imported comes back as duplicate.
 
@@ -565,6 +608,7 @@ BEGIN
      WHERE preset = 'mall' OR t.tier_id = 1;
     INSERT INTO membership.burn_rule (burn_rule_id, code, name, status, step, value, share, minimum)
     SELECT 1, 'payment', 'Points pay 积分抵现', 'active', 100, 3, 0.15, 100 WHERE preset = 'mall';
+    UPDATE membership.program SET liability_price = 0.03 WHERE preset = 'mall';
 END
 $$;
 COMMENT ON FUNCTION membership._install_preset IS 'Writes the rows that a new programme starts with.';
@@ -659,18 +703,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s ON %s membership.%s', a.privilege, a.class, a.name)
       FROM (VALUES
         ('EXECUTE', 'FUNCTION', '{application,operator}',
-         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points,quote_redemption,redeem_points,reverse_redemption,authorize_points,capture_points,void_points,transfer_points,attr_date}'),
+         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points,quote_redemption,redeem_points,reverse_redemption,authorize_points,capture_points,void_points,transfer_points,refund_order,attr_date}'),
         ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
-        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
          '{member_balance,member_holds,member_lots,expiring_soon,member_statement,member_tier_progress}'),
-        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily}'),
+        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily,refund,refund_exception,clawback_loss}'),
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet,earn_rule,burn_rule}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier,earn_rule,burn_rule}'),
-        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking, reinstatement_days, liability_price, transfers, transfer_minimum, transfer_daily_limit)',
+        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking, reinstatement_days, clawback, charge_cash, liability_price, transfers, transfer_minimum, transfer_daily_limit)',
          'TABLE', '{operator}', '{program}')
       ) l (privilege, class, kinds, names)
      CROSS JOIN LATERAL unnest(l.names::text[]) n (name)
@@ -772,6 +816,8 @@ CREATE TABLE membership.program (
     tier_window_months integer  NOT NULL DEFAULT 12,
     stacking           text     NOT NULL DEFAULT 'additive',
     reinstatement_days integer  NOT NULL DEFAULT 0,
+    clawback           text     NOT NULL DEFAULT 'unlimited',
+    charge_cash        boolean  NOT NULL DEFAULT false,
     liability_price    numeric  NOT NULL DEFAULT 0,
     transfers          boolean  NOT NULL DEFAULT false,
     transfer_minimum   bigint   NOT NULL DEFAULT 1,
@@ -798,6 +844,7 @@ CREATE TABLE membership.program (
     CONSTRAINT program_max_future_range CHECK (max_future BETWEEN '0' AND '1 day'),
     CONSTRAINT program_tier_window_months_range CHECK (tier_window_months BETWEEN 1 AND 120),
     CONSTRAINT program_reinstatement_days_range CHECK (reinstatement_days BETWEEN 0 AND 3660),
+    CONSTRAINT program_clawback_known CHECK (clawback IN ('only_pending', 'within_balance', 'unlimited')),
     CONSTRAINT program_liability_price_range CHECK (liability_price BETWEEN 0 AND 10000 AND scale(liability_price) <= 6),
     CONSTRAINT program_transfer_minimum_positive CHECK (transfer_minimum > 0),
     CONSTRAINT program_transfer_daily_limit_positive CHECK (transfer_daily_limit > 0),
@@ -820,6 +867,8 @@ COMMENT ON COLUMN membership.program.allow_debt IS 'Whether a negative adjustmen
 COMMENT ON COLUMN membership.program.tier_window_months IS 'Length of the rolling window of basis spend that tiers qualify by, months.';
 COMMENT ON COLUMN membership.program.stacking IS 'How multipliers of different groups add up: additive 1 + sum (m - 1), or multiply.';
 COMMENT ON COLUMN membership.program.reinstatement_days IS 'Points given back whose lot has died live this many days more; 0 = they expire at once.';
+COMMENT ON COLUMN membership.program.clawback IS 'How far a refund takes back what the goods earned: only_pending (the order''s pending points), within_balance (what is available), unlimited (the rest becomes debt).';
+COMMENT ON COLUMN membership.program.charge_cash IS 'Whether a refund reports what could not be taken back as cash that the till may keep (cash_shortfall).';
 COMMENT ON COLUMN membership.program.liability_price IS 'What an open point is reckoned at, currency, 0 to 10000, at most 6 decimals.';
 COMMENT ON COLUMN membership.program.transfers IS 'Whether members may transfer points to each other.';
 COMMENT ON COLUMN membership.program.transfer_minimum IS 'The least number of points of a transfer.';
@@ -879,6 +928,7 @@ CREATE TABLE membership.contract (
     commission_rate numeric   NOT NULL DEFAULT 0,
     issue_price     numeric   NOT NULL DEFAULT 0,
     redemption_price numeric  NOT NULL DEFAULT 0,
+    commission_refunded boolean NOT NULL DEFAULT true,
     CONSTRAINT contract_pkey PRIMARY KEY (contract_id),
     CONSTRAINT contract_merchant_fkey FOREIGN KEY (merchant_id) REFERENCES membership.merchant,
     CONSTRAINT contract_valid_during_not_empty CHECK (NOT isempty(valid_during)),
@@ -896,6 +946,7 @@ COMMENT ON COLUMN membership.contract.collects IS 'Who takes the customer''s mon
 COMMENT ON COLUMN membership.contract.commission_rate IS 'Share of the net amount that the merchant owes the mall, 0 to 1, at most 6 decimals.';
 COMMENT ON COLUMN membership.contract.issue_price IS 'Currency per point issued that the funder owes the mall, 0 to 10000, at most 6 decimals.';
 
+COMMENT ON COLUMN membership.contract.commission_refunded IS 'Whether the commission of goods that are returned is given back.';
 COMMENT ON COLUMN membership.contract.redemption_price IS 'Currency per point redeemed that the mall reimburses, 0 to 10000, at most 6 decimals.';
 
 CREATE TABLE membership.tier (
@@ -1150,7 +1201,7 @@ CREATE TABLE membership.receipt (
     payload_hash bigint  NOT NULL,
     CONSTRAINT receipt_pkey PRIMARY KEY (merchant_id, order_ref)
 );
-COMMENT ON TABLE membership.receipt IS 'Directory: a purchase''s claim. One receipt is credited once, to one member.';
+COMMENT ON TABLE membership.receipt IS 'Directory: a purchase''s claim. One receipt is credited once, to one member; member 0 keeps the place of a sale whose refund came first.';
 
 CREATE TABLE membership.receipt_ref (
     kind        text    NOT NULL,
@@ -1237,10 +1288,12 @@ COMMENT ON COLUMN membership.journal.lines IS 'Lines of the order with the point
 CREATE TABLE membership.journal_context (
     member_id  bigint NOT NULL,
     journal_no bigint NOT NULL,
-    attributes jsonb  NOT NULL,
+    attributes jsonb  NOT NULL DEFAULT '{}',
+    facts      jsonb,
     CONSTRAINT journal_context_pkey PRIMARY KEY (member_id, journal_no)
 );
-COMMENT ON TABLE membership.journal_context IS 'Free attributes of an event, written only when given; may be erased.';
+COMMENT ON TABLE membership.journal_context IS 'Free attributes of an event, and what it was judged by besides the journal''s facts: written only when there is some; may be erased.';
+COMMENT ON COLUMN membership.journal_context.facts IS 'What conditions of rules that a return asks again saw of member and moment: by line_no (0 = the order), by column.';
 
 CREATE TABLE membership.ledger_entry (
     member_id     bigint   NOT NULL,
@@ -1253,6 +1306,7 @@ CREATE TABLE membership.ledger_entry (
     active_at     timestamptz,
     expires_at    timestamptz,
     origin        text,
+    moved_from    bigint,
     CONSTRAINT ledger_entry_pkey PRIMARY KEY (member_id, wallet_id, entry_no)
 );
 COMMENT ON TABLE membership.ledger_entry IS 'One signed movement of points on one lot, append-only (分录). Lot 0 is debt.';
@@ -1261,6 +1315,7 @@ COMMENT ON COLUMN membership.ledger_entry.balance_after IS 'Balance of the walle
 COMMENT ON COLUMN membership.ledger_entry.active_at IS 'Of an opening entry: from when the lot can be spent.';
 COMMENT ON COLUMN membership.ledger_entry.expires_at IS 'Of an opening entry: first instant at which the lot is dead; NULL = never.';
 COMMENT ON COLUMN membership.ledger_entry.origin IS 'Of an opening entry: the verb that opened the lot.';
+COMMENT ON COLUMN membership.ledger_entry.moved_from IS 'Of an opening entry: the lot whose points go on in this one; NULL = new points.';
 
 CREATE TABLE membership.lot (
     member_id  bigint   NOT NULL,
@@ -1285,11 +1340,15 @@ CREATE TABLE membership.activity_day (
     points_earned bigint  NOT NULL DEFAULT 0,
     growth        bigint  NOT NULL DEFAULT 0,
     points_redeemed bigint NOT NULL DEFAULT 0,
+    refunded_of_day numeric(18, @digits@) NOT NULL DEFAULT 0,
+    refunded_on_day numeric(18, @digits@) NOT NULL DEFAULT 0,
     CONSTRAINT activity_day_pkey PRIMARY KEY (member_id, day)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
-COMMENT ON TABLE membership.activity_day IS 'What a member did on one programme day, by the day of purchase: tiers and reports read it.';
+COMMENT ON TABLE membership.activity_day IS 'What a member did on one programme day, by the day of purchase and less what was returned: tiers and reports read it.';
 COMMENT ON COLUMN membership.activity_day.points_earned IS 'Points awarded for the purchases of this day.';
 COMMENT ON COLUMN membership.activity_day.points_redeemed IS 'Points redeemed and captured on this day, less those given back.';
+COMMENT ON COLUMN membership.activity_day.refunded_of_day IS 'Net value of goods of this day''s purchases that were returned, on whatever day, currency.';
+COMMENT ON COLUMN membership.activity_day.refunded_on_day IS 'Net value of goods returned on this day, of whatever purchase, currency.';
 COMMENT ON COLUMN membership.activity_day.growth IS 'Growth value (成长值) gained by the purchases of this day.';
 
 CREATE TABLE membership.merchant_split (
@@ -1368,13 +1427,64 @@ CREATE TABLE membership.refund (
     member_id        bigint  NOT NULL,
     purchase_no      bigint  NOT NULL,
     journal_no       bigint  NOT NULL,
+    refund_ref       text,
+    amount           numeric(18, @digits@) NOT NULL,
+    cash_amount      numeric(18, @digits@) NOT NULL,
     points_clawed    bigint  NOT NULL,
     points_restored  bigint  NOT NULL,
     points_forfeited bigint  NOT NULL,
+    points_expired   bigint  NOT NULL,
     loss             bigint  NOT NULL,
+    debt             bigint  NOT NULL,
+    cash_shortfall   numeric(18, @digits@) NOT NULL,
+    complete         boolean NOT NULL,
+    lines            jsonb   NOT NULL,
     CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, journal_no)
 );
 COMMENT ON TABLE membership.refund IS 'What each refund, correction or reassignment took back of a purchase (退货), append-only. See doc/refunds.md.';
+COMMENT ON COLUMN membership.refund.purchase_no IS 'journal_no of the purchase.';
+COMMENT ON COLUMN membership.refund.journal_no IS 'journal_no of the refund.';
+COMMENT ON COLUMN membership.refund.refund_ref IS 'refund_ref or correction_ref of the call; NULL of a reassignment.';
+COMMENT ON COLUMN membership.refund.amount IS 'Net value of the goods returned, currency.';
+COMMENT ON COLUMN membership.refund.cash_amount IS 'Part of it that was not paid with points, currency.';
+COMMENT ON COLUMN membership.refund.points_clawed IS 'Points taken back: from lots, and as debt.';
+COMMENT ON COLUMN membership.refund.points_restored IS 'Points spent on the order that were given back alive.';
+COMMENT ON COLUMN membership.refund.points_forfeited IS 'Points spent on the order whose lots had died: given back, and expired at once.';
+COMMENT ON COLUMN membership.refund.points_expired IS 'Part of the award that had expired unspent, and was not taken again.';
+COMMENT ON COLUMN membership.refund.loss IS 'Part of the award that program.clawback left with the member.';
+COMMENT ON COLUMN membership.refund.debt IS 'Part of points_clawed that became debt.';
+COMMENT ON COLUMN membership.refund.cash_shortfall IS 'Worth of the loss that the till may keep, currency.';
+COMMENT ON COLUMN membership.refund.complete IS 'Whether nothing was left of the purchase.';
+COMMENT ON COLUMN membership.refund.lines IS 'What has been returned of each line so far: {line_no, amount, quantity, closed, value (points'' money), restored, clawed, withheld (of it before an approval), growth, growth_withheld}.';
+
+CREATE TABLE membership.refund_claim (
+    merchant_id  integer NOT NULL,
+    order_ref    text    NOT NULL,
+    refund_ref   text    NOT NULL,
+    payload_hash bigint  NOT NULL,
+    member_id    bigint,
+    journal_no   bigint,
+    parked_at    timestamptz,
+    request      jsonb,
+    excess       numeric(18, @digits@),
+    CONSTRAINT refund_claim_pkey PRIMARY KEY (merchant_id, order_ref, refund_ref)
+);
+COMMENT ON TABLE membership.refund_claim IS 'Directory: a refund''s or correction''s key. Refunds whose sale has not come yet are parked here.';
+COMMENT ON COLUMN membership.refund_claim.journal_no IS 'What it was posted as; NULL = parked, or nothing could be applied.';
+COMMENT ON COLUMN membership.refund_claim.parked_at IS 'When it came before its sale; NULL = it did not.';
+COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines, at and member_id as called.';
+COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency; NULL = the sale has not come.';
+
+CREATE TABLE membership.exchange (
+    member_id   bigint NOT NULL,
+    purchase_no bigint NOT NULL,
+    journal_no  bigint NOT NULL,
+    amount      numeric(18, @digits@) NOT NULL,
+    CONSTRAINT exchange_pkey PRIMARY KEY (member_id, purchase_no, journal_no)
+);
+COMMENT ON TABLE membership.exchange IS 'Which part of what was returned of a purchase was exchanged for another (换货): that part earned as the old one did.';
+COMMENT ON COLUMN membership.exchange.purchase_no IS 'journal_no of the purchase that was returned.';
+COMMENT ON COLUMN membership.exchange.journal_no IS 'journal_no of the new purchase.';
 $tables$ ELSE $none$$none$ END || CASE WHEN version < 2 THEN $tables$
 $tables$ ELSE $none$$none$ END || $always$
 -- Reading views. Every one is exact at the moment of reading: a dead lot never counts, swept or not.
@@ -1476,13 +1586,15 @@ CREATE OR REPLACE VIEW membership.member_statement AS
 SELECT j.member_id, j.journal_no, e.entry_no, j.verb, coalesce(e.points, 0) AS points,
        coalesce(e.balance_after, j.balance) AS balance_after,
        j.merchant_id, m.name AS merchant, j.order_ref, j.amount,
-       coalesce(j.reason, j.reason_code, j.purpose) AS reason, j.occurred_at, j.posted_at, j.last_entry_no, j.counterpart_id
+       coalesce(j.reason, j.reason_code, j.purpose) AS reason, j.occurred_at, j.posted_at, j.last_entry_no, j.counterpart_id,
+       j.refers_to
   FROM membership.journal j
   LEFT JOIN membership.ledger_entry e
          ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1
   LEFT JOIN membership.merchant m ON m.merchant_id = j.merchant_id;
 COMMENT ON VIEW membership.member_statement IS 'Points statement (积分明细): every entry, and every event that moved no points.';
 COMMENT ON COLUMN membership.member_statement.counterpart_id IS 'Of a transfer: the other member.';
+COMMENT ON COLUMN membership.member_statement.refers_to IS 'journal_no of the event that this one is about: of a refund, its sale.';
 COMMENT ON COLUMN membership.member_statement.last_entry_no IS 'The member''s last entry after the event; places events without entries between those with.';
 
 CREATE OR REPLACE VIEW membership.member_tier_progress AS
@@ -1551,6 +1663,21 @@ SELECT r.day, r.purpose, r.merchant_id, (count(*) - count(b.journal_no))::bigint
  WHERE r.verb IN ('redemption', 'capture')
  GROUP BY r.day, r.purpose, r.merchant_id;
 COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds by day, purpose and merchant, less those reversed: number, points, worth (currency).';
+
+CREATE OR REPLACE VIEW membership.refund_exception AS
+SELECT c.merchant_id, c.order_ref, c.refund_ref,
+       CASE WHEN c.excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END AS status,
+       (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, c.member_id, c.journal_no
+  FROM membership.refund_claim c
+ WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.excess > 0);
+COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
+
+CREATE OR REPLACE VIEW membership.clawback_loss AS
+SELECT r.member_id, r.journal_no, j.merchant_id, j.order_ref, j.posted_at, r.loss AS points, r.cash_shortfall
+  FROM membership.refund r
+  JOIN membership.journal j ON j.member_id = r.member_id AND j.journal_no = r.journal_no
+ WHERE r.loss > 0;
+COMMENT ON VIEW membership.clawback_loss IS 'Points of returned goods that program.clawback left with the member, and what the till was told to keep for them (currency).';
 -- The invariants, each a query that finds what breaks it; verify() reads them all in one snapshot.
 -- Every branch groups or partitions by member_id, so that a filter on one member reaches the tables.
 
@@ -1608,6 +1735,7 @@ SELECT e.member_id, 'extension_moves_points_to_a_later_end',
   LEFT JOIN membership.ledger_entry o ON o.member_id = t.member_id AND o.wallet_id = t.wallet_id AND o.entry_no = t.lot_no
  WHERE j.verb = 'extension'
    AND ((t.points, o.active_at, o.origin) IS DISTINCT FROM (-e.points, e.active_at, e.origin) OR j.points <> 0
+        OR e.moved_from IS DISTINCT FROM t.lot_no
         OR NOT coalesce(o.expires_at < e.expires_at, false))
 
 -- accounts against lots and entries
@@ -1731,7 +1859,7 @@ SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every 
   FROM membership.journal j
  WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'extension',
                       'tier_change', 'status_change', 'identity_change', 'redemption', 'authorization', 'capture', 'void', 'timeout', 'reversal',
-                      'transfer_out', 'transfer_in')
+                      'transfer_out', 'transfer_in', 'refund', 'correction', 'reassignment')
     OR j.status NOT IN ('posted', 'pending', 'review', 'rejected', 'imported')
     OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
         j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,
@@ -1769,10 +1897,21 @@ UNION ALL
 SELECT coalesce(r.member_id, j.member_id), 'receipt_and_purchase_belong_together',
        format('merchant %s order %s: journal %s', coalesce(r.merchant_id, j.merchant_id), coalesce(r.order_ref, j.order_ref), r.journal_no),
        format('merchant %s order %s: journal %s', j.merchant_id, j.order_ref, j.journal_no)
-  FROM membership.receipt r
-  FULL JOIN (SELECT member_id, journal_no, merchant_id, order_ref FROM membership.journal WHERE verb = 'accrual') j
+  FROM (SELECT * FROM membership.receipt WHERE member_id > 0) r
+  FULL JOIN (SELECT a.member_id, a.journal_no, a.merchant_id, a.order_ref FROM membership.journal a
+              WHERE a.verb = 'accrual'
+                -- one that was corrected or reassigned has handed its receipt on
+                AND NOT EXISTS (SELECT FROM membership.refund t
+                                  JOIN membership.journal e ON e.member_id = t.member_id AND e.journal_no = t.journal_no
+                                 WHERE t.member_id = a.member_id AND t.purchase_no = a.journal_no AND e.verb <> 'refund')) j
          ON r.member_id = j.member_id AND r.journal_no = j.journal_no
  WHERE r.member_id IS NULL OR j.member_id IS NULL OR (r.merchant_id, r.order_ref) IS DISTINCT FROM (j.merchant_id, j.order_ref)
+UNION ALL
+SELECT r.member_id, 'place_of_a_sale_has_its_refund', format('merchant %s order %s: a parked refund', r.merchant_id, r.order_ref), 'none'
+  FROM membership.receipt r
+ WHERE r.member_id = 0
+   AND NOT EXISTS (SELECT FROM membership.refund_claim c WHERE c.merchant_id = r.merchant_id AND c.order_ref = r.order_ref
+                                                           AND c.parked_at IS NOT NULL AND c.excess IS NULL)
 UNION ALL
 SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
   FROM membership.receipt_ref f
@@ -1791,12 +1930,21 @@ SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
        format('%s: %s purchases, basis %s, %s points, growth %s', coalesce(a.day, j.day), coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0), coalesce(j.growth, 0)),
        format('%s: %s purchases, basis %s, %s points, growth %s', coalesce(a.day, j.day), coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0), coalesce(a.growth, 0))
   FROM membership.activity_day a
-  FULL JOIN (SELECT p.member_id, p.day, count(*) FILTER (WHERE p.verb = 'accrual') AS purchases,
-                    coalesce(sum(p.basis) FILTER (WHERE p.verb = 'accrual'), 0) AS basis, sum(CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END) AS points,
-                    coalesce(sum(p.growth), 0) AS growth
-               FROM membership.journal p
-              WHERE p.verb IN ('accrual', 'review')
-              GROUP BY p.member_id, p.day) j ON a.member_id = j.member_id AND a.day = j.day
+  FULL JOIN (SELECT x.member_id, x.day, sum(x.purchases) AS purchases, sum(x.basis) AS basis, sum(x.points) AS points,
+                    sum(x.growth) AS growth
+               FROM (SELECT p.member_id, p.day, (p.verb = 'accrual')::integer AS purchases,
+                            CASE p.verb WHEN 'accrual' THEN p.basis ELSE 0 END AS basis,
+                            CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END AS points,
+                            coalesce(p.growth, 0) AS growth
+                       FROM membership.journal p
+                      WHERE p.verb IN ('accrual', 'review')
+                     UNION ALL
+                     SELECT p.member_id, p.day, -r.complete::integer, -e.basis, -(r.points_clawed + r.loss + r.points_expired),
+                            coalesce(e.growth, 0)
+                       FROM membership.refund r
+                       JOIN membership.journal e ON e.member_id = r.member_id AND e.journal_no = r.journal_no
+                       JOIN membership.journal p ON p.member_id = r.member_id AND p.journal_no = r.purchase_no) x
+              GROUP BY x.member_id, x.day) j ON a.member_id = j.member_id AND a.day = j.day
  WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0), coalesce(a.growth, 0))
        IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0), coalesce(j.growth, 0))
 UNION ALL
@@ -1811,11 +1959,11 @@ SELECT j.member_id, 'splits_balance_to_the_purchase',
  WHERE j.verb = 'accrual'
    AND j.amount <> coalesce(s.amount, 0) + j.merchant_collected + coalesce((j.tenders ->> 'value_at_merchants')::numeric, 0)
 UNION ALL
-SELECT s.member_id, 'split_has_its_purchase', format('a known kind, of an accrual, review, redemption, capture or reversal, journal %s', s.journal_no),
+SELECT s.member_id, 'split_has_its_purchase', format('a known kind, of an accrual, review, redemption, capture, reversal or refund, journal %s', s.journal_no),
        format('%s of %s', s.kind, coalesce(j.verb, 'no journal row'))
   FROM membership.merchant_split s
   LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review', 'redemption', 'capture', 'reversal')
+ WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review', 'redemption', 'capture', 'reversal', 'refund', 'correction', 'reassignment')
     OR s.kind NOT IN ('sale', 'commission', 'points_issued', 'points_redeemed', 'points_contribution')
 UNION ALL
 SELECT s.member_id, 'split_numbers_are_gapless', format('journal %s: 1 to %s', s.journal_no, s.n),
@@ -1828,7 +1976,7 @@ SELECT s.member_id, 'points_issued_not_more_than_awarded', format('journal %s: a
   FROM (SELECT member_id, journal_no, sum(points) AS points FROM membership.merchant_split
          WHERE kind = 'points_issued' GROUP BY member_id, journal_no) s
   JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE s.points > j.points
+ WHERE s.points > j.points AND j.verb IN ('accrual', 'review')
 UNION ALL
 SELECT j.member_id, 'tenders_are_what_was_redeemed', format('journal %s: %s points worth %s', j.journal_no, t.points, t.value),
        format('%s points worth %s', j.tenders ->> 'points', j.tenders ->> 'value')
@@ -1848,7 +1996,18 @@ SELECT coalesce(a.member_id, j.member_id), 'points_redeemed_of_a_day', format('%
                      UNION ALL
                      SELECT r.member_id, r.day, r.points FROM membership.journal b
                        JOIN membership.journal r ON r.member_id = b.member_id AND r.journal_no = b.refers_to
-                      WHERE b.verb = 'reversal') x
+                      WHERE b.verb = 'reversal'
+                     UNION ALL
+                     -- refunds give the last taken back first
+                     SELECT w.member_id, w.day, -least(w.points, greatest(0, w.given_back - (w.so_far - w.points)))
+                       FROM (SELECT p.member_id, r.day, -r.points AS points, g.points AS given_back,
+                                    sum(-r.points) OVER (PARTITION BY p.member_id, p.journal_no ORDER BY r.journal_no DESC) AS so_far
+                               FROM membership.journal p
+                               JOIN (SELECT member_id, purchase_no, sum(points_restored + points_forfeited) AS points
+                                       FROM membership.refund GROUP BY member_id, purchase_no) g
+                                      ON g.member_id = p.member_id AND g.purchase_no = p.journal_no
+                              CROSS JOIN jsonb_array_elements_text(p.tenders -> 'spent') n
+                               JOIN membership.journal r ON r.member_id = p.member_id AND r.journal_no = n::bigint) w) x
               GROUP BY member_id, day) j ON j.member_id = a.member_id AND j.day = a.day
  WHERE coalesce(a.points_redeemed, 0) <> coalesce(j.points, 0)
 UNION ALL
@@ -1858,6 +2017,112 @@ SELECT j.member_id, 'transfer_has_its_counterpart', format('journal %s: %s point
    AND NOT EXISTS (SELECT FROM membership.journal c
                     WHERE c.member_id = j.counterpart_id AND c.counterpart_id = j.member_id AND c.points = -j.points
                       AND c.posted_at = j.posted_at AND c.verb = CASE j.verb WHEN 'transfer_in' THEN 'transfer_out' ELSE 'transfer_in' END)
+
+-- refunds against their sales
+UNION ALL
+SELECT r.member_id, 'refund_is_whole',
+       format('journal %s: a refund of journal %s, amount %s, %s points', r.journal_no, r.purchase_no, r.amount,
+              r.points_restored + r.points_forfeited - r.points_clawed),
+       format('%s of journal %s, amount %s, %s points', coalesce(e.verb, 'no journal row'), e.refers_to, e.amount, e.points)
+  FROM membership.refund r
+  LEFT JOIN membership.journal e ON e.member_id = r.member_id AND e.journal_no = r.journal_no
+ WHERE (e.refers_to, e.amount, e.points)
+       IS DISTINCT FROM (r.purchase_no, r.amount, r.points_restored + r.points_forfeited - r.points_clawed)
+    OR e.verb NOT IN ('refund', 'correction', 'reassignment') OR r.cash_amount > r.amount OR r.cash_shortfall > r.cash_amount
+    OR r.debt > r.points_clawed OR least(r.amount, r.cash_amount, r.points_clawed, r.points_restored, r.points_forfeited,
+                                         r.points_expired, r.loss, r.debt, r.cash_shortfall) < 0
+UNION ALL
+SELECT e.member_id, 'refund_has_its_row', format('journal %s: a row of refund', e.journal_no), 'none'
+  FROM membership.journal e
+ WHERE e.verb IN ('refund', 'correction', 'reassignment')
+   AND NOT EXISTS (SELECT FROM membership.refund r
+                    WHERE r.member_id = e.member_id AND r.purchase_no = e.refers_to AND r.journal_no = e.journal_no)
+UNION ALL
+SELECT p.member_id, 'refunds_not_more_than_the_sale',
+       format('journal %s: at most %s, %s points given back, %s taken back', p.journal_no, p.amount,
+              coalesce(p.tenders ->> 'points', '0'), g.points),
+       format('%s, %s points given back, %s taken back', r.amount, r.given_back, r.taken)
+  FROM (SELECT member_id, purchase_no, sum(amount) AS amount, sum(points_restored + points_forfeited) AS given_back,
+               sum(points_clawed + loss + points_expired) AS taken, bool_or(complete) AS complete,
+               count(*) FILTER (WHERE complete) AS ends
+          FROM membership.refund GROUP BY member_id, purchase_no) r
+  JOIN membership.journal p ON p.member_id = r.member_id AND p.journal_no = r.purchase_no
+ CROSS JOIN LATERAL (SELECT CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END
+                            + coalesce((SELECT v.points FROM membership.source_key k
+                                          JOIN membership.journal v USING (member_id, journal_no)
+                                         WHERE k.member_id = p.member_id AND k.verb = 'review' AND k.ref = p.journal_no::text), 0) AS points) g
+ WHERE r.amount > p.amount OR r.given_back > coalesce((p.tenders ->> 'points')::bigint, 0) OR r.taken > g.points
+    OR r.ends > 1 OR (r.complete AND r.amount <> p.amount)
+UNION ALL
+SELECT r.member_id, 'refund_lines_add_up',
+       format('journal %s: %s, %s points taken back', r.purchase_no, r.amount, r.taken), format('%s, %s points', l.amount, l.taken)
+  FROM (SELECT member_id, purchase_no, sum(amount) AS amount, sum(points_clawed + loss + points_expired) AS taken,
+               max(journal_no) AS last FROM membership.refund GROUP BY member_id, purchase_no) r
+  JOIN membership.refund f ON f.member_id = r.member_id AND f.purchase_no = r.purchase_no AND f.journal_no = r.last
+ CROSS JOIN LATERAL (SELECT sum((x.value ->> 'amount')::numeric) AS amount,
+                            sum((x.value ->> 'clawed')::bigint - (x.value ->> 'withheld')::bigint) AS taken
+                       FROM jsonb_array_elements(f.lines) x) l
+ WHERE (r.amount, r.taken) IS DISTINCT FROM (l.amount, l.taken)
+UNION ALL
+SELECT s.member_id, 'splits_are_not_reversed_twice',
+       format('journal %s merchant %s %s: 0 to %s', s.purchase_no, s.merchant_id, s.kind, s.owed), s.reversed::text
+  FROM (SELECT x.member_id, x.purchase_no, x.merchant_id, x.kind, sum(x.owed) AS owed, sum(x.reversed) AS reversed,
+               bool_or(x.complete) AS complete
+          FROM (SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, 0::numeric AS owed,
+                       -- a re-evaluation may make a funder owe more: a row the way of the sale's
+                       CASE WHEN EXISTS (SELECT FROM membership.merchant_split o
+                                          WHERE o.member_id = t.member_id AND o.merchant_id = t.merchant_id AND o.kind = t.kind
+                                            AND o.journal_no = r.purchase_no AND o.payer_party_id = t.payer_party_id
+                                            AND o.payee_party_id = t.payee_party_id AND t.payer_party_id <> t.payee_party_id)
+                            THEN -t.amount ELSE t.amount END AS reversed, r.complete
+                  FROM membership.refund r
+                  JOIN membership.merchant_split t ON t.member_id = r.member_id AND t.journal_no = r.journal_no
+                UNION ALL
+                SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, false
+                  FROM (SELECT DISTINCT member_id, purchase_no FROM membership.refund) r
+                  JOIN membership.merchant_split t
+                         ON t.member_id = r.member_id
+                        AND (t.journal_no = r.purchase_no
+                             OR t.journal_no = (SELECT k.journal_no FROM membership.source_key k
+                                                 WHERE k.member_id = r.member_id AND k.verb = 'review'
+                                                   AND k.ref = r.purchase_no::text))) x
+         GROUP BY x.member_id, x.purchase_no, x.merchant_id, x.kind) s
+ WHERE s.reversed NOT BETWEEN 0 AND s.owed OR (s.complete AND s.kind = 'sale' AND s.reversed <> s.owed)
+UNION ALL
+SELECT coalesce(a.member_id, r.member_id), 'refunded_of_and_on_a_day',
+       format('%s: %s of it, %s on it', coalesce(a.day, r.day), coalesce(r.of_day, 0), coalesce(r.on_day, 0)),
+       format('%s: %s of it, %s on it', coalesce(a.day, r.day), coalesce(a.refunded_of_day, 0), coalesce(a.refunded_on_day, 0))
+  FROM membership.activity_day a
+  FULL JOIN (SELECT x.member_id, x.day, sum(x.of_day) AS of_day, sum(x.on_day) AS on_day
+               FROM (SELECT e.member_id, p.day, e.amount AS of_day, 0 AS on_day FROM membership.journal e
+                       JOIN membership.journal p ON p.member_id = e.member_id AND p.journal_no = e.refers_to
+                      WHERE e.verb = 'refund'
+                     UNION ALL
+                     SELECT e.member_id, e.day, 0, e.amount FROM membership.journal e WHERE e.verb = 'refund') x
+              GROUP BY x.member_id, x.day) r ON r.member_id = a.member_id AND r.day = a.day
+ WHERE (coalesce(a.refunded_of_day, 0), coalesce(a.refunded_on_day, 0)) IS DISTINCT FROM (coalesce(r.of_day, 0), coalesce(r.on_day, 0))
+UNION ALL
+SELECT c.member_id, 'refund_claim_has_its_refund', format('merchant %s order %s refund %s: journal %s', c.merchant_id, c.order_ref, c.refund_ref, c.journal_no),
+       'no such refund'
+  FROM membership.refund_claim c
+ WHERE c.journal_no IS NOT NULL
+   AND NOT EXISTS (SELECT FROM membership.journal e
+                     JOIN membership.refund r ON r.member_id = e.member_id AND r.purchase_no = e.refers_to AND r.journal_no = e.journal_no
+                    WHERE e.member_id = c.member_id AND e.journal_no = c.journal_no AND r.refund_ref = c.refund_ref)
+UNION ALL
+SELECT r.member_id, 'refund_has_its_claim', format('journal %s: refund %s claimed', r.journal_no, r.refund_ref), 'no claim'
+  FROM membership.refund r
+  JOIN membership.journal e ON e.member_id = r.member_id AND e.journal_no = r.journal_no
+ WHERE r.refund_ref IS NOT NULL
+   AND NOT EXISTS (SELECT FROM membership.refund_claim c
+                    WHERE c.merchant_id = e.merchant_id AND c.order_ref = e.order_ref AND c.refund_ref = r.refund_ref
+                      AND c.member_id = r.member_id AND c.journal_no = r.journal_no)
+UNION ALL
+SELECT x.member_id, 'exchanges_not_more_than_returned', format('journal %s: at most %s', x.purchase_no, coalesce(r.amount, 0)), x.amount::text
+  FROM (SELECT member_id, purchase_no, sum(amount) AS amount FROM membership.exchange GROUP BY member_id, purchase_no) x
+  LEFT JOIN (SELECT member_id, purchase_no, sum(amount) AS amount FROM membership.refund GROUP BY member_id, purchase_no) r
+         ON r.member_id = x.member_id AND r.purchase_no = x.purchase_no
+ WHERE x.amount > coalesce(r.amount, 0)
 
 -- members, tiers and configuration
 UNION ALL
@@ -1910,6 +2175,9 @@ SELECT x.member_id, 'configuration_row_exists', format('%s %s', x.what, x.id), '
 CREATE OR REPLACE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.journal
     FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_append_only();
 CREATE OR REPLACE TRIGGER ledger_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.ledger_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_append_only();
+
+CREATE OR REPLACE TRIGGER refund_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.refund
     FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_append_only();
 
 CREATE OR REPLACE TRIGGER program_keep BEFORE UPDATE OR DELETE ON membership.program

@@ -20,8 +20,8 @@ $node->init;
 $node->start;
 make_programme($node, 'postgres', '0.1');
 
-# What Demo leaves out: spending, an open hold, a transfer, points of another system, more identities, another status.
-# 1 sent to 2; 2 pays, takes one payment back, and has 100 held without end.
+# What Demo leaves out: spending, an open hold, a transfer, refunds, a correction, points of another system, more identities,
+# another status. 1 sent to 2; 2 pays, takes one payment back, and has 100 held without end.
 $node->safe_psql('postgres', <<'SQL');
 UPDATE membership.program SET transfers = true;
 SELECT membership.grant_points(1, 5000, 'welcome', 'w1'), membership.grant_points(2, 5000, 'welcome', 'w2');
@@ -31,6 +31,9 @@ SELECT membership.reverse_redemption(2, 'r2', 'cancelled');
 SELECT membership.accrue_points(2, 1, 100, 'B1');
 SELECT membership.authorize_points(2, 100, 'h1', NULL, order_amount => 100);
 SELECT membership.accrue_points(2, 1, 100, 'B2', at => clock_timestamp(), lines => '[{"line_no": 1, "amount": 60}, {"line_no": 2, "amount": 40}]');
+SELECT membership.refund_order(1, 'B2', 'R1', 30), membership.refund_order(1, 'B9', 'R1', 10);
+SELECT membership.accrue_points(2, 1, 70, 'B3'), membership.correct_purchase(1, 'B3', 60, NULL, 'K1', 'mis-rung');
+SELECT membership.accrue_points(2, 1, 10, 'B4', exchange_of => 'B2');
 SELECT membership.enroll_member('card', 'C-3'), membership.set_tags(3, '{vip}'), membership.add_identity(3, 'email', 'C@x.org');
 SELECT count(*) FROM membership.import_lots(ARRAY[(3, 900, 'old-1', NULL, clock_timestamp() - interval '1 day', NULL)::membership.lot_import]);
 SELECT membership.set_member_status(3, 'frozen', 'lost its way');
@@ -42,8 +45,8 @@ sub works
 	my ($database, $version, $tables, $suffix) = @_;
 	is($node->safe_psql($database, "SELECT extversion, table_version FROM pg_extension, membership.program WHERE extname = 'membership'"),
 		"$version|$tables", "$database: version $version of the extension, $tables of the tables");
-	# 100 x 1.5 (gold); of B1 300 points paid 9.00: 91 x 1.5 = 136.5
-	is($node->safe_psql($database, <<"SQL"), "150|f\n136|t\n100|f\n-60|f\n0|f\n5|f", '... the application goes on');
+	# 100 x 1.5 (gold); of B1 300 points paid 9.00: 91 x 1.5 = 136.5; 30.00 of the 100 returned: 150 x 30 / 100
+	is($node->safe_psql($database, <<"SQL"), "150|f\n136|t\n100|f\n-60|f\n0|f\n5|f\n45|f", '... the application goes on');
 SET ROLE demo_application;
 SELECT points, duplicate FROM membership.accrue_points(2, 1, 100, 'C$suffix');
 SELECT points, duplicate FROM membership.accrue_points(2, 1, 100, 'B1');
@@ -51,6 +54,7 @@ SELECT points, duplicate FROM membership.redeem_points(2, 100, 'c$suffix', order
 SELECT points, duplicate FROM membership.transfer_points(1, 2, 60, 'c$suffix');
 SELECT points, duplicate FROM membership.authorize_points(2, 100, 'h$suffix', order_amount => 100);
 SELECT points, duplicate FROM membership.grant_points(2, 5, 'thanks', 'c$suffix');
+SELECT points_clawed, duplicate FROM membership.refund_order(1, 'C$suffix', 'R1', 30);
 SQL
 	is($node->safe_psql($database, 'SELECT * FROM membership.verify()'), '', '... and verify() finds nothing');
 	return;
@@ -140,6 +144,7 @@ append_to_file($script, <<'SQL');
 \set member random(1, 10)
 BEGIN;
 SELECT membership.accrue_points(:member, 1, 10, nextval('receipt')::text);
+SELECT membership.refund_order(1, currval('receipt')::text, 'R1', 4);
 SELECT membership.grant_points(:member, 1, 'x', nextval('receipt')::text);
 END;
 SQL
