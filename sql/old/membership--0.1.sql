@@ -1462,7 +1462,7 @@ CREATE TABLE membership.refund_claim (
     order_ref    text    NOT NULL,
     refund_ref   text    NOT NULL,
     payload_hash bigint  NOT NULL,
-    member_id    bigint,
+    member_id    bigint  NOT NULL DEFAULT 0,
     journal_no   bigint,
     parked_at    timestamptz,
     request      jsonb,
@@ -1470,9 +1470,10 @@ CREATE TABLE membership.refund_claim (
     CONSTRAINT refund_claim_pkey PRIMARY KEY (merchant_id, order_ref, refund_ref)
 );
 COMMENT ON TABLE membership.refund_claim IS 'Directory: a refund''s or correction''s key. Refunds whose sale has not come yet are parked here.';
+COMMENT ON COLUMN membership.refund_claim.member_id IS 'Whose the sale is; of a parked one the member_id of the call, 0 = not given.';
 COMMENT ON COLUMN membership.refund_claim.journal_no IS 'What it was posted as; NULL = parked, or nothing could be applied.';
 COMMENT ON COLUMN membership.refund_claim.parked_at IS 'When it came before its sale; NULL = it did not.';
-COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines, at and member_id as called.';
+COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines and at as called.';
 COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency; NULL = the sale has not come.';
 
 CREATE TABLE membership.exchange (
@@ -1667,7 +1668,7 @@ COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds b
 CREATE OR REPLACE VIEW membership.refund_exception AS
 SELECT c.merchant_id, c.order_ref, c.refund_ref,
        CASE WHEN c.excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END AS status,
-       (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, c.member_id, c.journal_no
+       (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, nullif(c.member_id, 0) AS member_id, c.journal_no
   FROM membership.refund_claim c
  WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.excess > 0);
 COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
