@@ -8,8 +8,8 @@ OBJS = $(SOURCES:.c=.o)
 PG_CPPFLAGS = -I$(CURDIR)/src
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
 
-# The install script is put together from pieces, in this order. Types of the previous version stay as they are; a new
-# one goes beside the functions that use it.
+# The install script is put together from pieces, in this order. What is made once is there already when a database is
+# updated: the schema, and the types of the previous version.
 INSTALL_SQL = $(sort $(wildcard sql/install/*.sql))
 ONCE_SQL = sql/install/00-schema.sql sql/install/10-type.sql
 LAST_SQL = sql/install/90-revoke.sql
