@@ -54,43 +54,39 @@ COMMENT ON COLUMN membership.point_liability.adjusted IS 'Corrections of balance
 COMMENT ON COLUMN membership.point_liability.transferred IS 'Points that changed members or lots: 0, what one sends another receives.';
 COMMENT ON COLUMN membership.point_liability.lost IS 'What refunds could not take back; it left with redemptions, so it is no part of the sum.';
 
--- Points keep the month they were earned in when they move on to another lot: by extension, the entry before the new lot's
--- opening took them; of transfers and merges between two members, what one's n-th entry took the other's n-th lot got.
+-- Points keep the month they were earned in when they move on to another lot. An extension keeps origin and active_at, so a
+-- member's points of one origin and moment are one batch, of the earliest month if there are several; of transfers and merges
+-- between two members, what one's n-th entry took the other's n-th lot got.
 CREATE OR REPLACE VIEW membership.point_breakage AS
 WITH RECURSIVE entry AS (
-    SELECT e.member_id, e.entry_no, e.lot_no, e.points, e.lot_no = e.entry_no AS opens, j.verb, j.day, j.counterpart_id,
-           j.verb IN ('extension', 'transfer_in', 'merge_in') AND e.lot_no = e.entry_no AS moved_in,
-           j.verb IN ('extension', 'transfer_out', 'merge_out') AND e.lot_no <> e.entry_no AS moved_out
+    SELECT e.member_id, e.entry_no, e.points, o.origin, o.active_at, e.lot_no = e.entry_no AS opens, j.verb, j.day, j.counterpart_id
       FROM membership.ledger_entry e
       JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no
-     WHERE e.wallet_id = 1 AND e.lot_no <> 0
+      JOIN membership.ledger_entry o ON o.member_id = e.member_id AND o.wallet_id = e.wallet_id AND o.entry_no = e.lot_no
+     WHERE e.wallet_id = 1
 ), leg AS (
-    SELECT member_id, entry_no, lot_no, counterpart_id, moved_in,
-           row_number() OVER (PARTITION BY member_id, counterpart_id, verb ORDER BY entry_no) AS n, left(verb, 5) AS kind
+    SELECT member_id, counterpart_id, origin, active_at, opens, left(verb, 5) AS kind,
+           row_number() OVER (PARTITION BY member_id, counterpart_id, verb ORDER BY entry_no) AS n
       FROM entry
-     WHERE (moved_in OR moved_out) AND verb <> 'extension'
-), move AS (
-    SELECT i.member_id, i.lot_no, o.member_id AS from_member, o.lot_no AS from_lot
-      FROM leg i
-      JOIN leg o ON o.member_id = i.counterpart_id AND o.counterpart_id = i.member_id AND (o.kind, o.n) = (i.kind, i.n)
-     WHERE i.moved_in AND NOT o.moved_in
-    UNION ALL
-    SELECT i.member_id, i.lot_no, o.member_id, o.lot_no
-      FROM entry i
-      JOIN entry o ON o.member_id = i.member_id AND o.entry_no = i.entry_no - 1
-     WHERE i.moved_in AND i.verb = 'extension'
-), lot AS (
-    SELECT e.member_id, e.lot_no, date_trunc('month', e.day::timestamp)::date AS month FROM entry e WHERE e.opens AND NOT e.moved_in
-    UNION ALL
-    SELECT m.member_id, m.lot_no, l.month FROM lot l JOIN move m ON m.from_member = l.member_id AND m.from_lot = l.lot_no
+     WHERE (verb IN ('transfer_out', 'merge_out') AND NOT opens) OR (verb IN ('transfer_in', 'merge_in') AND opens)
+), batch AS (
+    SELECT member_id, origin, active_at, date_trunc('month', day::timestamp)::date AS month
+      FROM entry
+     WHERE opens AND verb NOT IN ('extension', 'transfer_in', 'merge_in')
+    UNION
+    SELECT i.member_id, i.origin, i.active_at, b.month
+      FROM batch b
+      JOIN leg o ON o.member_id = b.member_id AND o.origin = b.origin AND o.active_at = b.active_at
+      JOIN leg i ON i.member_id = o.counterpart_id AND i.counterpart_id = o.member_id AND i.kind = o.kind AND i.n = o.n
+     WHERE i.opens AND NOT o.opens
 ), cohort AS (
-    SELECT l.month, coalesce(sum(e.points) FILTER (WHERE e.opens AND NOT e.moved_in), 0)::bigint AS granted,
+    SELECT b.month, coalesce(sum(e.points) FILTER (WHERE e.opens AND e.verb NOT IN ('extension', 'transfer_in', 'merge_in')), 0)::bigint AS granted,
            coalesce(-sum(e.points) FILTER (WHERE e.verb IN ('redemption', 'capture')
                                               OR e.verb IN ('reversal', 'refund') AND e.points > 0 AND NOT e.opens), 0)::bigint AS redeemed,
            coalesce(-sum(e.points) FILTER (WHERE e.verb = 'expiry'), 0)::bigint AS expired, sum(e.points)::bigint AS open
-      FROM lot l
-      JOIN entry e ON e.member_id = l.member_id AND e.lot_no = l.lot_no
-     GROUP BY l.month
+      FROM (SELECT member_id, origin, active_at, min(month) AS month FROM batch GROUP BY member_id, origin, active_at) b
+      JOIN entry e USING (member_id, origin, active_at)
+     GROUP BY b.month
 )
 SELECT month, granted, redeemed, expired, granted - redeemed - expired - open AS withdrawn, open, round(expired / granted::numeric, 4) AS rate
   FROM cohort;
