@@ -108,15 +108,22 @@ hash_of(const MbrRefundArgs *args)
     return mbr_payload_hash(&payload);
 }
 
-/* What the sale will not be asked for: the signs and decimals of amounts. */
+/* What can be said before the sale is known: signs and decimals, and a sum of which all parts are given. */
 static void
 check_amounts(const MbrRefundArgs *args, int digits)
 {
-    if (args->amount != NULL)
-        (void)mbr_purchase_amount(args->amount, digits, "amount");
+    int64 amount = args->amount == NULL ? 0 : mbr_purchase_amount(args->amount, digits, "amount");
+    int64 sum = 0;
+    int given = 0;
+
     for (int i = 0; i < args->nlines; i++)
-        if (args->lines[i].amount != NULL)
-            (void)mbr_purchase_amount(args->lines[i].amount, digits, "line amount");
+        if (args->lines[i].amount != NULL) {
+            sum +=
+                Min(mbr_purchase_amount(args->lines[i].amount, digits, "line amount"), MBR_MAX_AMOUNT - sum);
+            given++;
+        }
+    if (args->nlines > 0 && given == args->nlines)
+        mbr_goods_check_sum(args, amount, sum, digits);
 }
 
 /* ------------------------------------------------------------------ posting */
@@ -190,8 +197,7 @@ read_lots(MbrSession *session, const MbrConfig *config, const MbrWork *work, con
     if (!sale->granted || sale->event.purchase.status == MBR_ACCRUAL_IMPORTED)
         return;
     refund->own_lots = mbr_own_lots(session, sale, &refund->nown_lots, &refund->expired);
-    refund->expired +=
-        expired_now(work, refund) - mbr_refunded_sum(session, config, sale).points_expired;
+    refund->expired += expired_now(work, refund) - mbr_refunded_sum(session, config, sale).points_expired;
 }
 
 MbrJournal *
@@ -477,12 +483,12 @@ mbr_refund_columns(const MbrConfig *config, const MbrRefundResult *result, Datum
     int n = 0;
 
     memset(nulls, false, sizeof(bool) * MBR_REFUND_COLUMNS);
-    nulls[0] = nulls[4] = nulls[11] = parked;
+    nulls[0] = nulls[11] = parked;
     values[n++] = Int64GetDatum(result->journal_no);
     values[n++] = CStringGetTextDatum(parked ? "parked" : "posted");
     values[n++] = NumericGetDatum(mbr_money_numeric(refund->goods.amount, config->digits));
     values[n++] = NumericGetDatum(mbr_money_numeric(refund->cash_amount, config->digits));
-    values[n++] = parked ? (Datum)0 : tenders_of(refund, config->digits);
+    values[n++] = tenders_of(refund, config->digits);
     values[n++] = Int64GetDatum(refund->points_clawed);
     values[n++] = Int64GetDatum(refund->points_restored);
     values[n++] = Int64GetDatum(refund->points_forfeited);

@@ -1,4 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
+\set tests 83
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -11,7 +12,7 @@ CREATE FUNCTION public.move(ref text, name text, merchant integer DEFAULT 1, at 
 RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', a.status, a.points, a.tier, CASE WHEN a.duplicate THEN 'again' END) FROM membership.reassign_purchase(merchant, ref, public.m(name), reason, at) a $$;
 -- an event a line: number verb points of what it refers to, and the other member
-CREATE FUNCTION public.told(name text, since bigint DEFAULT 2) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION public.told(name text, since bigint DEFAULT 2) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(concat_ws(' ', journal_no, verb, points, 'of ' || refers_to, 'with ' || (SELECT value FROM membership.member_identity i WHERE i.member_id = counterpart_id AND kind = 'card')), ', ' ORDER BY journal_no)
       FROM membership.journal WHERE member_id = public.m(name) AND journal_no >= since $$;
 
@@ -45,7 +46,7 @@ SELECT sale('sil', 'A-0', 1, at => '2024-02-06 12:00+08') \gset
 UPDATE tier SET qualify_basis = 50000 WHERE code = 'diamond';
 -- 60.10 x (1.2 + 2) = 192.32, up; growth 120.2, up
 SELECT is(fix('A-2', 60.10, 'C-1') || ', ' || day_of('sil'), 'posted 193 diamond, 1 60.10 193 121', 'judged as of then');
-UPDATE earn_rule SET status = 'ended', effective_from = '2024-01-05'; -- none from here on
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05'; -- none from here on
 UPDATE program SET base_rate = 1, stacking = 'additive';
 
 -- other lines at other shops
@@ -84,7 +85,7 @@ SELECT born('right', 'silver') \gset
 SELECT is(sale('wrong', 'M-1', 100, merchant => 3), 'posted 100', 'to the wrong member');
 SELECT is(move('M-1', 'right', 3), 'posted 120 silver', 'to the right one, by that one''s tier');
 SELECT is(told('wrong'), '2 accrual 100, 3 reassignment -100 of 2 with right', 'the one is told where it went');
-SELECT ok(told('right', 3) LIKE '3 accrual 120%with wrong', 'the other where it came from');
+SELECT ok(told('right') LIKE '2 accrual 120%with wrong', 'the other where it came from');
 SELECT is(string_agg(format('%s %s', verb, counterpart_id = m('right')), ', ' ORDER BY journal_no), 'accrual , reassignment t', 'in the statement, too') FROM statement(m('wrong')) WHERE journal_no > 1;
 SELECT is(ROW(wallet('wrong'), owed('wrong'), day_of('wrong'))::text, '("none = 0",,"0 0.00 0 0")', 'the wrong one stands as before');
 SELECT is(ROW(wallet('right'), owed('right'), day_of('right'))::text, '("120 to 26-02-02 = 120","3 commission 8.00/, 3 points_issued 2.40/120","1 100.00 120 0")', 'the right one as if it had been hers');

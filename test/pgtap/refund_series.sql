@@ -1,4 +1,5 @@
 -- Series of returns: whatever is returned in whatever parts and order, when all is back a member stands as a twin who never bought.
+\set tests 77
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -13,7 +14,7 @@ VALUES (1, 'half_more', 'Half more', 'draft', 'order', NULL, 'multiplier', 1.5, 
 UPDATE earn_rule SET pending_days = 60 WHERE rule_id = 7;
 
 -- where a member stands: lots with their lives, account, days on which anything is left, what anyone owes, events that wait
-CREATE FUNCTION public.standing(name text) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE FUNCTION public.standing(name text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws('; ',
         (SELECT string_agg(format('%s/%s %s to %s', n, held, active_at, expires_at), ', ' ORDER BY expires_at, active_at)
            FROM (SELECT sum(remaining) AS n, sum(l.held) AS held, active_at, expires_at FROM membership.lot l WHERE member_id = public.m(name) GROUP BY active_at, expires_at) l),
@@ -127,20 +128,22 @@ INSERT INTO public.shape
 SELECT 100 + k, 'order ' || k, a, jsonb_build_array(jsonb_build_object('amount', a - b - c, 'merchant_id', 2), jsonb_build_object('amount', b, 'merchant_id', 3), jsonb_build_object('amount', c, 'merchant_id', 11 + k % 3, 'eligible', k % 5 <> 0)),
        CASE WHEN k % 4 > 0 THEN nullif(floor(a * 0.15 / 3 / (k % 4)), 0) * 100 END, ARRAY[1, 2, 3, 4, 5, 6, 7]
   FROM generate_series(1, 80) k, LATERAL (SELECT 50.07 + k * 11.39) x (a), LATERAL (SELECT round(a * (k % 7) / 11, 2), round(a * (k % 3) / 9, 2)) y (b, c);
-SELECT is(string_agg(format('%s: %s', what, s), E'\n'), NULL, 'eighty orders in up to nine parts')
+SELECT is(left(string_agg(format('%s: %s', what, s), E'\n'), 1000), NULL, 'eighty orders in up to nine parts')
   FROM shape, LATERAL (SELECT series(shape, parts(shape - 100, amount))) y (s)
  WHERE shape > 100 AND s NOT LIKE '%; ' || standing('twin');
-SELECT is(string_agg(format('%s: %s', what, s), E'\n'), NULL, 'and back in forty days, pending points and all') FROM shape, LATERAL (SELECT series(shape, parts(shape - 100, amount), '2024-03-12 12:00+08')) y (s)
+SELECT is(left(string_agg(format('%s: %s', what, s), E'\n'), 1000), NULL, 'and back in forty days, pending points and all') FROM shape, LATERAL (SELECT series(shape, parts(shape - 100, amount), '2024-03-12 12:00+08')) y (s)
  WHERE shape > 100 AND s NOT LIKE '%; ' || standing('twin');
 
 -- when a member is touched again only after points have died, those that were earned, those that paid, and others: a point for both
 SAVEPOINT dying;
+SELECT past('old') \gset
 UPDATE program SET expiry = '30 days';
-SELECT fund('twin', 1, '2030-01-01', '2024-04-10 12:00+08') \gset
-SELECT is(string_agg(format('%s: %s', what, s), E'\n'), NULL, 'after they have died') FROM shape, LATERAL (SELECT series(shape, parts(shape, amount), '2024-04-10 12:00+08', touch => true)) y (s)
- WHERE s NOT LIKE '%; ' || standing('twin');
-SELECT is(string_agg(format('%s: %s', what, s), E'\n'), NULL, 'of eighty orders') FROM shape, LATERAL (SELECT series(shape, parts(shape - 100, amount), '2024-04-10 12:00+08', touch => true)) y (s)
- WHERE shape > 100 AND s NOT LIKE '%; ' || standing('twin');
+SELECT later('old') \gset
+SELECT fund('old', 1, '2030-01-01', '2024-04-10 12:00+08') \gset
+SELECT is(left(string_agg(format('%s: %s', what, s), E'\n'), 1000), NULL, 'after they have died') FROM shape, LATERAL (SELECT series(shape, parts(shape, amount), '2024-04-10 12:00+08', touch => true)) y (s)
+ WHERE s NOT LIKE '%; ' || standing('old');
+SELECT is(left(string_agg(format('%s: %s', what, s), E'\n'), 1000), NULL, 'of eighty orders') FROM shape, LATERAL (SELECT series(shape, parts(shape - 100, amount), '2024-04-10 12:00+08', touch => true)) y (s)
+ WHERE shape > 100 AND s NOT LIKE '%; ' || standing('old');
 ROLLBACK TO dying;
 
 -- what was really spent stays spent, of whatever lots: 7,000 points on 6 February, when there were 9,950 - tendered + earned + 130
