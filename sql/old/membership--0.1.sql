@@ -106,6 +106,27 @@ CREATE TYPE membership.batch_result AS (
 );
 COMMENT ON TYPE membership.batch_result IS 'The outcome of one purchase of a batch: the columns of accrual, or the SQLSTATE and message that accrue_points would have raised. row_no counts from 1 in the order given.';
 
+CREATE TYPE membership.refund_result AS (
+    row_no           bigint,
+    journal_no       bigint,
+    status           text,
+    amount           numeric,
+    cash_amount      numeric,
+    tenders          jsonb,
+    points_clawed    bigint,
+    points_restored  bigint,
+    points_forfeited bigint,
+    loss             bigint,
+    debt             bigint,
+    cash_shortfall   numeric,
+    balance          bigint,
+    duplicate        boolean,
+    points_expired   bigint,
+    sqlstate         text,
+    message          text
+);
+COMMENT ON TYPE membership.refund_result IS 'The outcome of one row of refund_from: the columns of refunding, or the SQLSTATE and message that refund_order would have raised. row_no counts from 1 in the order of the query.';
+
 CREATE TYPE membership.member_import AS (
     identity_kind  text,
     identity_value text,
@@ -391,6 +412,14 @@ RETURNS membership.refunding
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_refund_order';
 COMMENT ON FUNCTION membership.refund_order IS
 'Takes goods of an order back (退货), once per (merchant_id, order_ref, refund_ref): points spent on them are given back, points earned are taken back, splits and activity corrected. amount: net value of the goods, currency; lines: array of {line_no, quantity, amount}; neither = all that is left. member_id: checked if given. Before its sale it is parked, and applied when that comes. See doc/refunds.md. Errors: 22004, 22003, 22023 bad argument, MB003 unknown merchant, MB109 more than is left, MB201 refund_ref used with other content, MB202 receipt of another member.';
+
+CREATE PROCEDURE membership.refund_from(
+    query text, result_table regclass DEFAULT NULL, batch_size integer DEFAULT 1000,
+    INOUT processed bigint DEFAULT NULL, INOUT duplicates bigint DEFAULT NULL, INOUT parked bigint DEFAULT NULL,
+    INOUT failed bigint DEFAULT NULL)
+LANGUAGE c AS 'MODULE_PATHNAME', 'membership_refund_from';
+COMMENT ON PROCEDURE membership.refund_from IS
+'Posts the refunds that a query returns, with the results of as many refund_order calls in that order; run again, what was posted or parked counts as duplicates. query: one SELECT, run as the caller, whose columns have the names of refund_order''s arguments; merchant_id, order_ref and refund_ref are needed, a timestamp without zone is programme time. Commits every batch_size rows (1 to 10,000), unless inside a transaction block. result_table: the caller''s own table with the columns of type refund_result, gets a row per refund. Counts are returned, and shown in pg_stat_activity while it runs. Errors: 22004, 22023, 42701, 42703, 42804 unfit query.';
 
 CREATE FUNCTION membership.correct_purchase(
     merchant_id integer, order_ref text, amount numeric, lines jsonb, correction_ref text, reason text,
@@ -704,7 +733,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
       FROM (VALUES
         ('EXECUTE', 'FUNCTION', '{application,operator}',
          '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points,quote_redemption,redeem_points,reverse_redemption,authorize_points,capture_points,void_points,transfer_points,refund_order,attr_date}'),
-        ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from}'),
+        ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from,refund_from}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
         ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
@@ -1467,6 +1496,7 @@ CREATE TABLE membership.refund_claim (
     parked_at    timestamptz,
     request      jsonb,
     excess       numeric(18, @digits@),
+    clipped      boolean NOT NULL DEFAULT false,
     CONSTRAINT refund_claim_pkey PRIMARY KEY (merchant_id, order_ref, refund_ref)
 );
 COMMENT ON TABLE membership.refund_claim IS 'Directory: a refund''s or correction''s key. Refunds whose sale has not come yet are parked here.';
@@ -1474,7 +1504,8 @@ COMMENT ON COLUMN membership.refund_claim.member_id IS 'Whose the sale is; of a 
 COMMENT ON COLUMN membership.refund_claim.journal_no IS 'What it was posted as; NULL = parked, or nothing could be applied.';
 COMMENT ON COLUMN membership.refund_claim.parked_at IS 'When it came before its sale; NULL = it did not.';
 COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines and at as called.';
-COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency; NULL = the sale has not come.';
+COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency, as far as it is known; NULL = the sale has not come.';
+COMMENT ON COLUMN membership.refund_claim.clipped IS 'Whether a part of it could not be applied.';
 
 CREATE TABLE membership.exchange (
     member_id   bigint NOT NULL,
@@ -1630,7 +1661,7 @@ COMMENT ON VIEW membership.merchant_unsettled IS 'What is owed per merchant, kin
 
 -- Every rule met by a posted or approved purchase, with what it gave.
 CREATE OR REPLACE VIEW membership.rule_effect AS
-SELECT r.rule_id, r.code, r.name, r.status, count(u.journal_no) AS purchases, count(DISTINCT u.member_id) AS members,
+SELECT r.rule_id, r.code, r.name, r.status, count(DISTINCT (u.member_id, u.journal_no)) FILTER (WHERE u.journal_no IS NOT NULL) AS purchases, count(DISTINCT u.member_id) AS members,
        coalesce(sum(u.points), 0)::bigint AS points, coalesce(sum(u.growth), 0)::bigint AS growth,
        min(u.day) AS first_day, max(u.day) AS last_day
   FROM membership.earn_rule r
@@ -1670,7 +1701,7 @@ SELECT c.merchant_id, c.order_ref, c.refund_ref,
        CASE WHEN c.excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END AS status,
        (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, nullif(c.member_id, 0) AS member_id, c.journal_no
   FROM membership.refund_claim c
- WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.excess > 0);
+ WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.clipped);
 COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
 
 CREATE OR REPLACE VIEW membership.clawback_loss AS
@@ -1724,6 +1755,8 @@ SELECT e.member_id, 'nothing_expired_was_spent',
                    -- what was held while it lived can be captured
                    WHEN 'capture' THEN EXISTS (SELECT FROM membership.journal h WHERE h.member_id = j.member_id
                                                   AND h.journal_no = j.refers_to AND h.posted_at >= o.expires_at)
+                   -- a correction's award pays first what the old one had given in time
+                   WHEN 'accrual' THEN j.posted_at >= o.expires_at AND o.journal_no <> j.journal_no
                    ELSE j.posted_at >= o.expires_at END
 UNION ALL
 SELECT e.member_id, 'extension_moves_points_to_a_later_end',
@@ -1913,6 +1946,11 @@ SELECT r.member_id, 'place_of_a_sale_has_its_refund', format('merchant %s order 
  WHERE r.member_id = 0
    AND NOT EXISTS (SELECT FROM membership.refund_claim c WHERE c.merchant_id = r.merchant_id AND c.order_ref = r.order_ref
                                                            AND c.parked_at IS NOT NULL AND c.excess IS NULL)
+UNION ALL
+SELECT r.member_id, 'nothing_is_parked_after_the_sale', format('merchant %s order %s refund %s: applied', r.merchant_id, r.order_ref, c.refund_ref), 'parked'
+  FROM membership.refund_claim c
+  JOIN membership.receipt r USING (merchant_id, order_ref)
+ WHERE r.member_id > 0 AND c.journal_no IS NULL AND c.excess IS NULL
 UNION ALL
 SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
   FROM membership.receipt_ref f
