@@ -213,6 +213,11 @@ SELECT f.member_id, 'rule_failure_has_its_purchase', format('journal %s: an accr
   FROM membership.rule_failure f
   LEFT JOIN membership.journal j ON j.member_id = f.member_id AND j.journal_no = f.journal_no
  WHERE j.verb IS DISTINCT FROM 'accrual'
+UNION ALL
+SELECT m.member_id, 'liability_has_every_point', format('journal %s: %s, %s points', m.journal_no, m.verb, m.points),
+       format('%s points', m.issued + m.imported + m.redeemed + m.expired + m.clawed + m.adjusted + m.transferred)
+  FROM membership._movement m
+ WHERE m.points <> m.issued + m.imported + m.redeemed + m.expired + m.clawed + m.adjusted + m.transferred
 
 -- keys and the rows they stand for
 UNION ALL

@@ -32,6 +32,12 @@ typedef struct HoldArgs {
 
 /* ------------------------------------------------------------------ authorize */
 
+static bool
+within(int64 value, int64 most)
+{
+    return -most <= value && value <= most;
+}
+
 /* A month is 30 days; no time zone has a say. MBR_NEVER for null. */
 static int64
 get_ttl(FunctionCallInfo fcinfo, int arg)
@@ -42,7 +48,7 @@ get_ttl(FunctionCallInfo fcinfo, int arg)
     if (PG_ARGISNULL(arg))
         return MBR_NEVER;
     ttl = PG_GETARG_INTERVAL_P(arg);
-    if (Abs(ttl->month) > 1200 || Abs((int64)ttl->day) > 36600 || ttl->time > MAX_TTL || ttl->time < -MAX_TTL)
+    if (!within(ttl->month, 1200) || !within(ttl->day, 36600) || !within(ttl->time, MAX_TTL))
         span = 0;
     else
         span = (ttl->month * INT64CONST(30) + ttl->day) * USECS_PER_DAY + ttl->time;
