@@ -10,6 +10,7 @@
 #include "api/args.h"
 #include "api/result.h"
 #include "api/sweep.h"
+#include "engine/canary.h"
 #include "engine/ledger.h"
 #include "store/apply.h"
 #include "store/load.h"
@@ -62,7 +63,8 @@ settle(MbrSession *session, MbrSweep *sweep, const int64 *ids, int nids, bool wa
     MbrWork **settled = palloc(sizeof(MbrWork *) * nids);
     int n = 0, nsettled = 0;
     int through = lock_due(session, sweep, ids, nids, wait, works, &n);
-    MbrLoad load = {.at = sweep->as_of_given ? sweep->as_of : GetCurrentTimestamp(),
+    MbrLoad load = {.at = sweep->as_of_given && !MBR_CANARY(SWEEP_BY_THE_CLOCK) ? sweep->as_of
+                                                                                : GetCurrentTimestamp(),
                     .all_lots = true,
                     .extend_to = MBR_NO_EXTENSION,
                     .config = mbr_load_config(session)};

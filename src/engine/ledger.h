@@ -30,6 +30,11 @@ extern void mbr_extend(MbrWork *work, int64_t purchase_no, int64_t until);
 /* Takes points, earliest expiry first; what exceeds the available points is refused or becomes debt. */
 extern void mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt);
 
+/* Makes points a debt, whatever is available. */
+extern void mbr_owe(MbrWork *work, MbrJournal *journal, int64_t points);
+/* Pays debt beyond what there was: from the event's own lots, however they live, then from available ones. */
+extern void mbr_pay_owed(MbrWork *work, MbrJournal *journal, int64_t debt);
+
 /* What can be spent: active, living, unheld points less debt, 0 at least. */
 extern int64_t mbr_available(const MbrMember *member, int64_t now);
 
@@ -44,6 +49,12 @@ extern void mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *or
 /* Moves available points to another member, with the life they have; the caller checked that there are
  * enough. */
 extern void mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points);
+/* Takes points of a lot. */
+extern void mbr_lot_take(MbrWork *work, int64_t journal_no, MbrLot *lot, int64_t points);
+/* What remains of a lot and is not held. */
+extern int64_t mbr_lot_unheld(const MbrLot *lot);
+/* The order in which lots are spent: earliest expiry, never-expiring last, then number. */
+extern bool mbr_lot_expires_before(const MbrLot *a, const MbrLot *b);
 /* A lot that was read or opened here, or NULL. */
 extern MbrLot *mbr_lot_find(MbrMember *member, int64_t lot_no);
 

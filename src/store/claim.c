@@ -4,6 +4,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
 #include "engine/canary.h"
 #include "store/claim.h"
 #include "store/plan.h"
@@ -27,6 +31,38 @@ mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, Mb
     return true;
 }
 
+static Datum
+array_of(Datum *values, int n, Oid type, int length)
+{
+    return PointerGetDatum(construct_array(values, n, type, length, length > 0, TYPALIGN_INT));
+}
+
+void
+mbr_find_receipts(MbrSession *session, MbrReceiptClaim *claims, bool *found, int n)
+{
+    Datum *merchants = palloc(sizeof(Datum) * Max(n, 1));
+    Datum *refs = palloc(sizeof(Datum) * Max(n, 1));
+    MbrArgs args = MBR_NO_ARGS;
+    uint64 rows;
+
+    for (int i = 0; i < n; i++) {
+        merchants[i] = Int32GetDatum(claims[i].receipt.merchant_id);
+        refs[i] = CStringGetTextDatum(claims[i].order_ref);
+        found[i] = false;
+    }
+    mbr_arg_datum(&args, array_of(merchants, n, INT4OID, sizeof(int32)), false);
+    mbr_arg_datum(&args, array_of(refs, n, TEXTOID, -1), false);
+    rows = mbr_plan_run(session, MBR_PLAN_FIND_RECEIPTS, &args);
+    for (uint64 row = 0; row < rows; row++) {
+        int64 i = mbr_col_int8(row, 1, 1) - 1;
+
+        found[i] = true;
+        claims[i].receipt.member_id = mbr_col_int8(row, 2, 0);
+        claims[i].receipt.journal_no = mbr_col_int8(row, 3, 0);
+        claims[i].receipt.payload_hash = mbr_col_int8(row, 4, 0);
+    }
+}
+
 static MbrArgs
 receipt_row(const char *order_ref, const MbrReceipt *receipt)
 {
@@ -40,13 +76,32 @@ receipt_row(const char *order_ref, const MbrReceipt *receipt)
     return args;
 }
 
+/* A refund that came before its sale keeps the place; whether it did. */
+static bool
+take_place(MbrSession *session, const char *order_ref, const MbrReceipt *receipt)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int4(&args, receipt->merchant_id);
+    mbr_arg_text(&args, order_ref);
+    mbr_arg_int8(&args, receipt->member_id);
+    mbr_arg_int8(&args, receipt->journal_no);
+    mbr_arg_int8(&args, receipt->payload_hash);
+    return mbr_plan_run(session, MBR_PLAN_TAKE_PLACE, &args) == 1;
+}
+
 bool
 mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *receipt, MbrReceipt *taken)
 {
     MbrArgs row = receipt_row(order_ref, receipt);
 
+    taken->parked = false;
     if (MBR_CANARY(RECEIPT_LOST) || mbr_table_claim(mbr_table_open(session, MBR_TABLE_RECEIPT, true), &row))
         return true;
+    if (take_place(session, order_ref, receipt)) {
+        taken->parked = true;
+        return true;
+    }
     if (!mbr_find_receipt(session, receipt->merchant_id, order_ref, taken))
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("the receipt was claimed and released by another transaction"),
@@ -55,8 +110,8 @@ mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *
     return false;
 }
 
-static int
-compare_claims(const void *a, const void *b)
+int
+mbr_compare_claims(const void *a, const void *b)
 {
     const MbrReceiptClaim *left = a;
     const MbrReceiptClaim *right = b;
@@ -70,7 +125,7 @@ compare_claims(const void *a, const void *b)
 void
 mbr_claim_receipts(MbrSession *session, MbrReceiptClaim *claims, int n)
 {
-    qsort(claims, n, sizeof(MbrReceiptClaim), compare_claims);
+    qsort(claims, n, sizeof(MbrReceiptClaim), mbr_compare_claims);
     mbr_tables_collect(session);
     for (int i = 0; i < n; i++) {
         MbrArgs row = receipt_row(claims[i].order_ref, &claims[i].receipt);

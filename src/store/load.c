@@ -72,6 +72,27 @@ mbr_load_account_if_free(MbrSession *session, int64 member_id, MbrWork *work)
     return locked;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+    int64 left = *(const int64 *)a;
+    int64 right = *(const int64 *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+int
+mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works)
+{
+    int found = 0;
+
+    qsort(ids, n, sizeof(int64), compare_ids);
+    for (int i = 0; i < n; i++)
+        if ((i == 0 || ids[i] != ids[i - 1]) && mbr_load_account(session, ids[i], &works[found]))
+            found++;
+    return found;
+}
+
 void
 mbr_check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
 {
@@ -379,8 +400,8 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
                             work->nentries + 6 * lots + 3 * parts + load->new_events + 2, sizeof(MbrEntry));
     work->splits =
         reserve(work->splits, &work->max_splits, work->nsplits + load->new_splits, sizeof(MbrSplit));
-    work->activities =
-        reserve(work->activities, &work->max_activities, work->nactivities + 2, sizeof(MbrActivity));
+    work->activities = reserve(work->activities, &work->max_activities,
+                               work->nactivities + load->new_days + 2, sizeof(MbrActivity));
     work->tier_changes =
         reserve(work->tier_changes, &work->max_tier_changes, work->ntier_changes + 1, sizeof(MbrTierChange));
 }

@@ -16,6 +16,7 @@ typedef struct MbrLoad {
     int new_lots;      /* how many the posting may open */
     int new_splits;
     int new_events; /* besides the posting itself */
+    int new_days;   /* of activity, besides two */
     bool extends;   /* it may let all points live on */
 
     const MbrConfig *config;
@@ -27,6 +28,12 @@ typedef struct MbrLoad {
 
 /* Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. */
 extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
+
+/*
+ * Locks members in the order of their numbers, which are sorted for it; works get those that there are, each
+ * once. Returns how many.
+ */
+extern int mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works);
 
 /*
  * The same in steps, for a batch: lock the members in the order of their numbers, then read the

@@ -5,6 +5,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 
+#include "engine/canary.h"
 #include "engine/work.h"
 #include "store/plan.h"
 #include "store/sweep.h"
@@ -60,7 +61,7 @@ static bool
 may_be_due(MbrTable *account, int64 due)
 {
     return mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER) <= due ||
-           mbr_table_get_int8(account, MBR_ACCOUNT_DEBT, 0) > 0;
+           (mbr_table_get_int8(account, MBR_ACCOUNT_DEBT, 0) > 0 && !MBR_CANARY(SWEEP_LEAVES_DEBT));
 }
 
 /*

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import zip_longest
 
 from database import instant, parse_instant
-from ledger import Refusal
+from ledger import ACTIVITY, Refusal
 from model import Merchant, Programme, Tier
 from money import to_decimal
 from plan import MERCHANTS, NOBODY, Plan
@@ -77,8 +77,9 @@ def range_text(start, end):
 
 
 class Simulation:
-    def __init__(self, database, seed, count):
+    def __init__(self, database, seed, count, every=1):
         self.database = database
+        self.every = every         # compare a member's rows after every so many operations; results after each
         self.plan = Plan(seed, count)
         self.outcomes = Counter()
 
@@ -89,8 +90,8 @@ class Simulation:
             self.step(operation)
         for number, operation in enumerate(operations, 1):
             try:
-                self.step(operation)
-                if number % EVERYONE_EVERY == 0 or number == len(operations):
+                self.step(operation, number % self.every == 0)
+                if number % (EVERYONE_EVERY * self.every) == 0 or number == len(operations):
                     self.compare_everyone()
             except Difference as difference:
                 difference.number = number
@@ -119,7 +120,7 @@ class Simulation:
                 ' VALUES (%s, %s, %s, %s, %s, %s)', (merchant_id, f'shop {merchant_id}', party, mall, brand, category))
             self.model.merchants[merchant_id] = Merchant(merchant_id, party, {1: 1, 2: 4}[mall], mall, brand, category)
 
-    def step(self, operation):
+    def step(self, operation, compare=True):
         arguments = {key: value for key, value in operation.items() if key != 'do'}
         if 'label' in arguments and operation['do'] != 'enroll':
             label = arguments.pop('label')
@@ -132,7 +133,7 @@ class Simulation:
             arguments['to_member_id'] = self.ids.get(arguments.pop('to_label'), 10**9)
         getattr(self, 'do_' + operation['do'])(**arguments)
         for name in ('member_id', 'to_member_id'):
-            if arguments.get(name) in self.model.members:
+            if compare and arguments.get(name) in self.model.members:
                 self.compare_member(arguments[name])
 
     def evaluate(self, conditions, context):
@@ -161,12 +162,18 @@ class Simulation:
         self.outcomes[what, sqlstate or (row.get('status') or 'done') + ' again' * bool(row.get('duplicate'))] += 1
         if row is not None and isinstance(result, (dict, tuple)):
             found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
-            for told in (found.get('explanation') or {}).get('rules', ()):
-                self.outcomes['rules', told['outcome']] += 1
-                if told['outcome'] == 'not_matched' and not told.pop('reason', None):
-                    raise Difference(f'{what}: no reason why {told["code"]} did not match')
+            explanation = found.get('explanation') or {}
+            self.outcomes.update(('rules', told['outcome']) for told in explanation.get('rules', ()))
+            self.drop_reasons(explanation, what)
             same(what, found, shown(result if isinstance(result, dict) else dict(zip(row, result))))
         return result
+
+    @staticmethod
+    def drop_reasons(explanation, what):
+        """Why a rule did not match is for people to read."""
+        for told in explanation.get('rules', ()):
+            if told['outcome'] == 'not_matched' and not told.pop('reason', None):
+                raise Difference(f'{what}: no reason why {told["code"]} did not match')
 
     def real_clock(self, member_id, function, verb, *arguments, **named):
         """A call without `at`: the model takes the time that the database read."""
@@ -201,7 +208,7 @@ class Simulation:
         if purchase['tenders'] and purchase['amount'] is not None:
             purchase['tenders'] = self.listed(**{name: purchase[name] for name in (
                 'member_id', 'merchant_id', 'order_ref', 'tenders', 'amount', 'lines', 'channel', 'at')})
-        if preview:
+        if preview and 'exchange_of' not in purchase:
             shown_before = {name: value for name, value in purchase.items() if name != 'external_refs'}
             answer = self.ask('preview_accrual', **shown_before)
             self.expect('preview_accrual', answer, self.model.preview, **shown_before)
@@ -322,6 +329,52 @@ class Simulation:
             numbered.append(tender)
         return numbered
 
+    # --- refunds
+
+    def do_refund(self, member_id, merchant_id, order_ref, named, **arguments):
+        if named is not None:
+            arguments['member_id'] = self.ids.get(named, 10**9)
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.expect('refund_order', self.ask('refund_order', **arguments), self.model.refund, **arguments)
+        self.compare_others(member_id, self.owner(merchant_id, order_ref))
+
+    def do_correct(self, member_id, merchant_id, order_ref, **arguments):
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.expect('correct_purchase', self.ask('correct_purchase', **arguments), self.model.correct, **arguments)
+        self.compare_others(member_id, self.owner(merchant_id, order_ref))
+
+    def do_reassign(self, member_id, merchant_id, order_ref, **arguments):
+        owner = self.owner(merchant_id, order_ref)
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.expect('reassign_purchase', self.ask('reassign_purchase', **arguments), self.model.reassign, **arguments)
+        self.compare_others(member_id, owner)
+
+    def do_import(self, member_id, merchant_id, amount, order_ref, occurred_at, points):
+        def ask():
+            row, sqlstate = self.database.row(
+                'SELECT journal_no, duplicate, sqlstate, message FROM membership.import_purchases(ARRAY['
+                '(%s, %s, %s, %s, %s, NULL, %s)::membership.purchase_import])',
+                (member_id, merchant_id, amount, order_ref, occurred_at, points))
+            self.database.message = row.pop('message')
+            refused = row.pop('sqlstate')
+            return (None, refused) if refused else (row, sqlstate)
+
+        member = self.model.members.get(member_id)
+        rows = member and len(member.journal)
+        answer, times = ask(), [self.database.clock()]
+        if member and answer[0]:
+            times = [parse_instant(event['posted_at']) for event in self.database.state(member_id)['journal'][rows:]
+                     if event['verb'] in ('accrual', 'refund')]
+        self.expect('import_purchases', answer, self.model.import_purchase, member_id, merchant_id, amount, order_ref,
+                    occurred_at, points, times[0], *times[1:] or times)
+
+    def owner(self, merchant_id, order_ref):
+        return self.model.receipts.get((merchant_id, order_ref), (None,))[0]
+
+    def compare_others(self, compared, *member_ids):
+        for member_id in set(member_ids) - {compared, None}:
+            self.compare_member(member_id)
+
     # --- burn rules
 
     def do_burn_rule(self, columns):
@@ -388,14 +441,14 @@ class Simulation:
         while True:
             page = self.database.rows('SELECT * FROM membership.statement(%s, %s, %s)', (member_id, before, max_rows))
             expected = member.statement_page(before, max_rows) if member else []
-            same('statement', page, [self.statement_row(*line) for line in expected])
+            same('statement', page, [self.statement_line(*line) for line in expected])
             lines += page
             numbers = [line['entry_no'] for line in page if line['entry_no'] is not None]
             if not numbers:
                 break
             before = min(numbers)
         if member:
-            same('statement pages', lines, [self.statement_row(*line) for line in reversed(member.statement_lines())])
+            same('statement pages', lines, [self.statement_line(*line) for line in reversed(member.statement_lines())])
 
     # --- configuration
 
@@ -415,25 +468,28 @@ class Simulation:
             self.database.run(f'UPDATE membership.tier SET {name} = %s WHERE code = %s', (value, code))
             setattr(tier, name, Fraction(value) if isinstance(value, Decimal) else value)
 
-    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price, redemption_price=Decimal(0)):
+    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price, redemption_price=Decimal(0),
+                    commission_refunded=True):
         """From that day on; a contract that starts later or on that day gets the new terms instead."""
         contracts = self.model.merchants[merchant_id].contracts
         last = contracts[-1] if contracts else None
-        terms = (collects, commission_rate, issue_price, redemption_price)
+        terms = (collects, commission_rate, issue_price, redemption_price, commission_refunded)
         if last and (day is None or last.valid_from is not None and last.valid_from >= day):
             self.database.run('UPDATE membership.contract SET collects = %s, commission_rate = %s, issue_price = %s,'
-                              ' redemption_price = %s WHERE contract_id = %s', (*terms, last.contract_id))
+                              ' redemption_price = %s, commission_refunded = %s WHERE contract_id = %s',
+                              (*terms, last.contract_id))
             last.collects = collects
-            last.commission_rate, last.issue_price, last.redemption_price = map(Fraction, terms[1:])
+            last.commission_rate, last.issue_price, last.redemption_price = map(Fraction, terms[1:4])
+            last.commission_refunded = commission_refunded
             return
         if last:
             self.database.run('UPDATE membership.contract SET valid_during = daterange(%s, %s) WHERE contract_id = %s',
                               (last.valid_from, day, last.contract_id))
             last.valid_to = day
         contract_id = sum(len(merchant.contracts) for merchant in self.model.merchants.values()) + 1
-        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s, %s)',
+        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s, %s, %s)',
                           (contract_id, merchant_id, day, *terms))
-        contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:])))
+        contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:4]), commission_refunded))
 
     # --- earning rules
 
@@ -482,7 +538,7 @@ class Simulation:
 
     # --- comparison
 
-    def statement_row(self, event, entry):
+    def statement_line(self, event, entry):
         merchant_id = event['merchant_id']
         return shown({
             'journal_no': event['journal_no'], 'entry_no': entry and entry['entry_no'], 'verb': event['verb'],
@@ -512,12 +568,12 @@ class Simulation:
             'order_spend': [dict(zip(('merchant_id', 'order_ref', 'journal_no'), spend), **own)
                             for spend in member.order_spends],
             'merchant_split': [dict(split, **own) for split in member.splits],
+            'refund': [dict(row, **own) for row in member.refunds],
             'rule_failure': [dict(failure, **own) for failure in member.failures],
-            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2], growth=row[3],
-                                  points_redeemed=row[4])
+            'activity_day': [dict(zip(ACTIVITY, row), **own, day=day)
                              for day, row in sorted(member.activity.items())],
             'journal_context': [dict(own, journal_no=number, attributes=attributes)
-                                for number, attributes in member.contexts.items()],
+                                for number, attributes in sorted(member.contexts.items())],
             'source_key': [{'verb': verb, 'ref': ref, 'journal_no': number}
                            for (verb, ref), (number, _) in member.keys.items()],
             'receipt': [{'merchant_id': merchant_id, 'order_ref': ref, 'journal_no': number}
@@ -540,7 +596,8 @@ class Simulation:
         }
         rows = shown(rows)
         rows['member_statement'] = [
-            dict(self.statement_row(event, entry), member_id=member_id, last_entry_no=event['last_entry_no'])
+            dict(self.statement_line(event, entry), member_id=member_id, last_entry_no=event['last_entry_no'],
+                 refers_to=event['refers_to'])
             for event, entry in member.statement_lines()]
         return rows
 
@@ -555,6 +612,9 @@ class Simulation:
         account = state['account'][0]
         next_expiry = account.pop('next_expiry')
         expected = self.member_rows(member_id, state.pop('now').astimezone(UTC))
+        for event in state['journal']:
+            self.drop_reasons(event['rules'] or {}, f'member {member_id}, journal {event["journal_no"]}')
+        state['journal_context'] = [row for row in state['journal_context'] if row['attributes']]    # others have facts alone
         for table in expected:
             same(f'member {member_id}, {table}', state[table], expected[table])
         ends = [lot.expires_at for lot in self.model.members[member_id].lots if lot.expires_at is not None]
@@ -571,9 +631,10 @@ class Simulation:
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
         self.compare_redemptions()
+        self.compare_claims()
         for name in ('member', 'receipt', 'member_identity'):
             same(f'count of {name}', self.database.run(f'SELECT count(*) FROM membership.{name}').fetchone()[0],
-                 len({'member': self.model.members, 'receipt': self.model.receipts,
+                 len({'member': self.model.members, 'receipt': [*self.model.receipts, *self.model.parked()],
                       'member_identity': self.model.identities}[name]))
         same('verify()', self.database.rows('SELECT * FROM membership.verify()'), [])
 
@@ -620,7 +681,7 @@ class Simulation:
         names = ('merchant_id', 'kind', 'payer_party_id', 'payee_party_id')
         same('merchant_unsettled',
              self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind,'
-                                ' payer_party_id'),
+                                ' payer_party_id, payee_party_id'),
              [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
 
     def compare_redemptions(self):
@@ -639,6 +700,30 @@ class Simulation:
              [shown(dict(zip(('day', 'purpose', 'merchant_id', 'redemptions', 'points', 'cash_value'),
                              (day, purpose, merchant_id or None, *row))))
               for (day, purpose, merchant_id), row in sorted(days.items())])
+
+    def compare_claims(self):
+        """Every refund_ref that was used, and what the views make of these and of losses."""
+        claims = [(dict(zip(('merchant_id', 'order_ref', 'refund_ref'), (*key, ref))), claim)
+                  for key, refs in sorted(self.model.claims.items()) for ref, claim in sorted(refs.items())]
+        same('refund_claim', self.database.rows(
+            'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at IS NOT NULL AS parked_at, excess'
+            ' FROM membership.refund_claim'
+            ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
+                dict(key, member_id=claim.member_id, journal_no=claim.result and claim.result['journal_no'],
+                     parked_at=claim.parked_at is not None, excess=claim.excess) for key, claim in claims]))
+        same('refund_exception', self.database.rows(
+            'SELECT merchant_id, order_ref, refund_ref, status, amount, excess, member_id, journal_no FROM membership.refund_exception'
+            ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
+                dict(key, status='parked' if claim.excess is None else 'exceeds_sale', member_id=claim.member_id,
+                     amount=claim.request['amount'], excess=claim.excess,
+                     journal_no=claim.result and claim.result['journal_no'])
+                for key, claim in claims if claim.parked_at and claim.excess != 0]))
+        same('clawback_loss', self.database.rows(
+            'SELECT * FROM membership.clawback_loss ORDER BY member_id, journal_no'), shown([
+                {'member_id': member_id, 'points': row['loss'], 'cash_shortfall': row['cash_shortfall'], **{
+                    name: member.event(row['journal_no'])[name] for name in (
+                        'journal_no', 'merchant_id', 'order_ref', 'posted_at')}}
+                for member_id, member in sorted(self.model.members.items()) for row in member.refunds if row['loss']]))
 
     @property
     def actor(self):
