@@ -172,3 +172,9 @@ SELECT r.day, r.purpose, r.merchant_id, (count(*) - count(b.journal_no))::bigint
  WHERE r.verb IN ('redemption', 'capture')
  GROUP BY r.day, r.purpose, r.merchant_id;
 COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds by day, purpose and merchant, less those reversed: number, points, worth (currency).';
+
+-- next_expiry lies in the past only until the account is touched or swept.
+CREATE OR REPLACE VIEW membership._due AS
+SELECT count(*) AS accounts, min(a.next_expiry) AS since
+  FROM membership.account a
+ WHERE a.next_expiry < statement_timestamp() - interval '1 day';

@@ -186,12 +186,13 @@ SELECT grant_access('t_shop', 'application') \gset
 \set till_tables '''expiring_soon S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
-SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
-          'enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption redeem_points '
-          'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual set_member_status set_tags set_tier statement '
-          'transfer_points try_condition update_member verify void_points',
+SELECT is(callable('t_operator'), '_cron_nightly _cron_setting _doctor_backlog _doctor_job _doctor_owner _doctor_setting _doctor_sweep _doctor_version _in_cron_database '
+          '_need_cron _need_program _planned_jobs _sweep _table_version accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
+          'doctor enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption redeem_points '
+          'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual schedule_jobs set_member_status set_tags set_tier statement '
+          'transfer_points try_condition unschedule_jobs update_member verify void_points',
           'functions of an operator');
-SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
+SELECT is(usable('t_operator'), '_due S, accrual_error S, burn_rule ISU, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
           'member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, program S, redemption_daily S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
 SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate claim_days expiry extend_on_activity max_future min_life_days name pending_days phone_country '
           'reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
