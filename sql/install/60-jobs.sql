@@ -243,9 +243,8 @@ BEGIN
                        (NOT (SELECT bool_and(has_function_privilege(r.oid, p.oid, 'EXECUTE')) FROM pg_proc p
                               WHERE p.pronamespace = 'membership'::regnamespace AND p.proname = s.sweep),
                         'problem', format('Job %s runs as role %s, which may not call it.', j.jobid, j.username), 'Let an operator schedule it.'),
-                       (d.status = 'failed', 'problem', format('Job %s failed at %s: %s', j.jobid, d.start_time, btrim(d.return_message, E' 
-')),
-                        'If it could not connect, see doc/operations.md on pg_hba.conf and cron.use_background_workers.')
+                       (d.status = 'failed', 'problem', format('The last run of job %s failed%s: %s', j.jobid, ' at ' || d.start_time, split_part(d.return_message, E'\n', 1)),
+                        'See cron.job_run_details and the server''s log, and doc/operations.md when it could not connect.')
                      ) w (applies, state, detail, hint)
                     WHERE w.applies
                     LIMIT 1) wrong ON true
