@@ -79,6 +79,12 @@ COMMENT ON VIEW membership.member_balance IS 'Balances now, points. balance = al
 COMMENT ON COLUMN membership.member_balance.next_expiry IS 'When the next points die; NULL = none will.';
 COMMENT ON COLUMN membership.member_balance.expiring_30d IS 'Points that die within 30 days if not spent.';
 
+-- next_expiry lies in the past only until the account is touched or swept.
+CREATE OR REPLACE VIEW membership._due AS
+SELECT count(*) AS accounts, min(a.next_expiry) AS since
+  FROM membership.account a
+ WHERE a.next_expiry < statement_timestamp() - interval '1 day';
+
 -- Where midnight is skipped or comes twice, one of the two readings is a day too late.
 CREATE OR REPLACE VIEW membership.expiring_soon AS
 SELECT l.member_id, d.expires_on, sum(l.remaining - l.held)::bigint AS points
@@ -97,13 +103,15 @@ CREATE OR REPLACE VIEW membership.member_statement AS
 SELECT j.member_id, j.journal_no, e.entry_no, j.verb, coalesce(e.points, 0) AS points,
        coalesce(e.balance_after, j.balance) AS balance_after,
        j.merchant_id, m.name AS merchant, j.order_ref, j.amount,
-       coalesce(j.reason, j.reason_code, j.purpose) AS reason, j.occurred_at, j.posted_at, j.last_entry_no, j.counterpart_id
+       coalesce(j.reason, j.reason_code, j.purpose) AS reason, j.occurred_at, j.posted_at, j.last_entry_no, j.counterpart_id,
+       j.refers_to
   FROM membership.journal j
   LEFT JOIN membership.ledger_entry e
          ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1
   LEFT JOIN membership.merchant m ON m.merchant_id = j.merchant_id;
 COMMENT ON VIEW membership.member_statement IS 'Points statement (积分明细): every entry, and every event that moved no points.';
 COMMENT ON COLUMN membership.member_statement.counterpart_id IS 'Of a transfer: the other member.';
+COMMENT ON COLUMN membership.member_statement.refers_to IS 'journal_no of the event that this one is about: of a refund, its sale.';
 COMMENT ON COLUMN membership.member_statement.last_entry_no IS 'The member''s last entry after the event; places events without entries between those with.';
 
 CREATE OR REPLACE VIEW membership.member_tier_progress AS
@@ -173,8 +181,17 @@ SELECT r.day, r.purpose, r.merchant_id, (count(*) - count(b.journal_no))::bigint
  GROUP BY r.day, r.purpose, r.merchant_id;
 COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds by day, purpose and merchant, less those reversed: number, points, worth (currency).';
 
--- next_expiry lies in the past only until the account is touched or swept.
-CREATE OR REPLACE VIEW membership._due AS
-SELECT count(*) AS accounts, min(a.next_expiry) AS since
-  FROM membership.account a
- WHERE a.next_expiry < statement_timestamp() - interval '1 day';
+CREATE OR REPLACE VIEW membership.refund_exception AS
+SELECT c.merchant_id, c.order_ref, c.refund_ref,
+       CASE WHEN c.excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END AS status,
+       (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, c.member_id, c.journal_no
+  FROM membership.refund_claim c
+ WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.excess > 0);
+COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
+
+CREATE OR REPLACE VIEW membership.clawback_loss AS
+SELECT r.member_id, r.journal_no, j.merchant_id, j.order_ref, j.posted_at, r.loss AS points, r.cash_shortfall
+  FROM membership.refund r
+  JOIN membership.journal j ON j.member_id = r.member_id AND j.journal_no = r.journal_no
+ WHERE r.loss > 0;
+COMMENT ON VIEW membership.clawback_loss IS 'Points of returned goods that program.clawback left with the member, and what the till was told to keep for them (currency).';
