@@ -35,6 +35,16 @@ check_table_version(int version)
                      "or install a newer library.")));
 }
 
+void
+mbr_need_tables(const MbrConfig *config, int version)
+{
+    if (config->table_version < version)
+        ereport(ERROR, (errcode(MBR_ERR_TABLE_VERSION),
+                        errmsg("this call needs the programme's tables in version %d", version),
+                        errdetail("They have version %d.", config->table_version),
+                        errhint("Run SELECT membership.upgrade_program().")));
+}
+
 static MbrExpiry
 expiry_of(const char *text)
 {
@@ -57,7 +67,8 @@ read_program(MbrSession *session, MbrConfig *config)
                  errdetail("Table membership.program is empty."), errhint("Restore the row from a backup.")));
     config->program = session->program;
     config->version = mbr_col_int8(0, 1, 0);
-    check_table_version(mbr_col_int4(0, 2, 0));
+    config->table_version = mbr_col_int4(0, 2, 0);
+    check_table_version(config->table_version);
     zone = mbr_col_text(0, 3);
     config->zone = pg_tzset(zone);
     if (config->zone == NULL)

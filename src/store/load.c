@@ -29,16 +29,10 @@ mbr_raise_no_member(int64 member_id)
                     errhint("Look the member up with find_member(kind, value).")));
 }
 
-bool
-mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
+static void
+read_account(MbrTable *account, int64 member_id, MbrWork *work)
 {
-    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
-    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
-    bool lock = !session->read_only && !MBR_CANARY(LOCK_SKIPPED);
-
     memset(work, 0, sizeof(*work));
-    if (!(lock ? mbr_table_lock(account, key) : mbr_table_find(account, key)))
-        return false;
     work->member = (MbrMember){
         .member_id = member_id,
         .balance = mbr_table_get_int8(account, MBR_ACCOUNT_BALANCE, 0),
@@ -51,11 +45,35 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
         .last_posted_at = mbr_table_get_int8(account, MBR_ACCOUNT_LAST_POSTED_AT, 0),
         .place = mbr_table_place(account),
     };
+}
+
+bool
+mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
+{
+    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
+    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+    bool lock = !session->read_only && !MBR_CANARY(LOCK_SKIPPED);
+
+    if (!(lock ? mbr_table_lock(account, key, true) == MBR_LOCKED : mbr_table_find(account, key)))
+        return false;
+    read_account(account, member_id, work);
     return true;
 }
 
-static void
-check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
+MbrLocked
+mbr_load_account_if_free(MbrSession *session, int64 member_id, MbrWork *work)
+{
+    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
+    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+    MbrLocked locked = mbr_table_lock(account, key, false);
+
+    if (locked == MBR_LOCKED)
+        read_account(account, member_id, work);
+    return locked;
+}
+
+void
+mbr_check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
 {
     if (moment > clock + config->max_future)
         ereport(ERROR,
@@ -77,7 +95,7 @@ mbr_posting_time(MbrSession *session, const MbrConfig *config, int64 at)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("at lies in the past"),
                         errdetail("Only operators may post with an earlier time."),
                         errhint("Leave at out, or ask for grant_access(role, 'operator').")));
-    check_not_ahead(at, clock, config, "at");
+    mbr_check_not_ahead(at, clock, config, "at");
     return at;
 }
 
@@ -90,8 +108,8 @@ date_work(MbrSession *session, const MbrLoad *load, MbrWork *work)
     work->posted_at = Max(mbr_posting_time(session, load->config, load->at), work->member.last_posted_at);
     work->occurred_at = load->occurred_at == MBR_NEVER ? work->posted_at : load->occurred_at;
     if (load->occurred_at != MBR_NEVER) {
-        check_not_ahead(work->occurred_at, clock, load->config, "occurred_at");
-        check_not_ahead(work->occurred_at, work->posted_at, load->config, "occurred_at");
+        mbr_check_not_ahead(work->occurred_at, clock, load->config, "occurred_at");
+        mbr_check_not_ahead(work->occurred_at, work->posted_at, load->config, "occurred_at");
     }
     work->day = mbr_day_of(work->occurred_at, load->config->zone);
     work->posted_day = mbr_day_of(work->posted_at, load->config->zone);
@@ -381,6 +399,14 @@ mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work)
     load->window_basis = window_basis(work, after, until);
     work->day_place = place_of_day(work);
     load->extend_to = extension_end(load, work);
+    read_lots(session, load, work);
+    mbr_load_room(load, work);
+}
+
+void
+mbr_load_settling(MbrSession *session, const MbrLoad *load, MbrWork *work)
+{
+    work->posted_at = work->occurred_at = Max(load->at, work->member.last_posted_at);
     read_lots(session, load, work);
     mbr_load_room(load, work);
 }

@@ -5,6 +5,7 @@
 #include "engine/work.h"
 #include "store/config.h"
 #include "store/session.h"
+#include "store/table.h"
 
 /* What one posting asks for, and what it is judged by besides the member's state in work. */
 typedef struct MbrLoad {
@@ -35,11 +36,16 @@ extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
  */
 extern bool
 mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work); /* false = no such member */
+/* The same, passing by a member that another has locked. */
+extern MbrLocked mbr_load_account_if_free(MbrSession *session, int64 member_id, MbrWork *work);
 extern const MbrConfig *mbr_load_config(MbrSession *session);
 extern void mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work);
 /* What postings from the earliest on will ask of the tier window; without it each reads for itself. */
 extern void mbr_load_days(MbrSession *session, const MbrConfig *config, int64 earliest, MbrWork *work);
 extern void mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work);
+/* What settling alone asks of a locked member, instead of mbr_load_member and mbr_load_posting: neither tier
+ * nor activity. The time was checked. */
+extern void mbr_load_settling(MbrSession *session, const MbrLoad *load, MbrWork *work);
 /* Room in work for load's new lots and splits; mbr_load_posting makes it for those known then. */
 extern void mbr_load_room(const MbrLoad *load, MbrWork *work);
 
@@ -48,5 +54,7 @@ extern void mbr_raise_no_member(int64 member_id);
 /* A posting time as asked for (MBR_NEVER = the clock): the past is for operators, the future has its bound.
  */
 extern int64 mbr_posting_time(MbrSession *session, const MbrConfig *config, int64 at);
+/* Refuses a moment too far ahead of another. */
+extern void mbr_check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what);
 
 #endif

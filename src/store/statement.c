@@ -447,5 +447,57 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_VERIFY_ONE] = {
         "SELECT member_id, invariant, expected, found FROM membership._violation WHERE member_id = $1",
         "L"},
+    /* sweeps */
+    [MBR_PLAN_START_RUN] = {
+        "INSERT INTO membership.job_run (job, as_of) VALUES ($1, $2) RETURNING run_id",
+        "TZ"},
+    [MBR_PLAN_NOTE_RUN] = {
+        "UPDATE membership.job_run SET batches = $2, rows = $3, last_key = nullif($4, 0), "
+        "finished_at = CASE WHEN $5 THEN clock_timestamp() END WHERE run_id = $1",
+        "UILLB"},
+    [MBR_PLAN_FAIL_RUN] = {
+        "UPDATE membership.job_run SET finished_at = clock_timestamp(), error = $2 WHERE run_id = $1",
+        "UT"},
+    /* what a page of $3 rows after a key has, each member's rows in one page */
+    [MBR_PLAN_DUE_HOLDS] = {
+        "SELECT member_id, coalesce(bool_or(expires_at <= $2), false) "
+        "FROM (SELECT member_id, expires_at FROM membership.hold WHERE member_id > $1 "
+        "ORDER BY member_id FETCH FIRST ($3) ROWS WITH TIES) h GROUP BY member_id ORDER BY member_id",
+        "LZL"},
+    [MBR_PLAN_OLD_CONTEXTS] = {
+        "SELECT c.member_id, bool_or(j.posted_at < $2) "
+        "FROM (SELECT member_id, journal_no FROM membership.journal_context WHERE member_id > $1 "
+        "ORDER BY member_id FETCH FIRST ($3) ROWS WITH TIES) c "
+        "JOIN membership.journal j USING (member_id, journal_no) GROUP BY c.member_id ORDER BY c.member_id",
+        "LZL"},
+    /* the end of the last day to be announced */
+    [MBR_PLAN_ANNOUNCE_UNTIL] = {
+        "SELECT ((($1 AT TIME ZONE time_zone) + $2)::date + 1)::timestamp AT TIME ZONE time_zone "
+        "FROM membership.program",
+        "ZV"},
+    /* the last valid day as expiring_soon has it */
+    [MBR_PLAN_ANNOUNCE] = {
+        "WITH due AS (SELECT l.member_id, d.expires_on, sum(l.points)::bigint AS points "
+        "FROM unnest($1, $2, $3) l (member_id, expires_at, points) CROSS JOIN membership.program p "
+        "CROSS JOIN LATERAL (SELECT least(((l.expires_at - interval '1 microsecond') AT TIME ZONE p.time_zone)::date, "
+        "((l.expires_at AT TIME ZONE p.time_zone) - interval '1 microsecond')::date) AS expires_on) d "
+        "GROUP BY l.member_id, d.expires_on), "
+        "noted AS (INSERT INTO membership.expiry_notice (member_id, expires_on, lead, announced_at) "
+        "SELECT member_id, expires_on, $4, clock_timestamp() FROM due ORDER BY member_id, expires_on "
+        "ON CONFLICT (member_id, expires_on, lead) DO NOTHING RETURNING member_id, expires_on), "
+        "written AS (INSERT INTO membership.event (member_id, kind, payload) "
+        "SELECT member_id, 'points_expiring', jsonb_build_object('points', points, 'expires_on', expires_on, 'lead', $4) "
+        "FROM due JOIN noted USING (member_id, expires_on) RETURNING member_id) "
+        "SELECT count(DISTINCT member_id), count(*) FROM written",
+        "lzlV"},
+    [MBR_PLAN_PRUNE_BEFORE] = {
+        "SELECT (($1 AT TIME ZONE time_zone) - $2) AT TIME ZONE time_zone FROM membership.program",
+        "ZV"},
+    [MBR_PLAN_PRUNE_CONTEXTS] = {
+        "WITH gone AS (DELETE FROM membership.journal_context c USING unnest($1) u (member_id), membership.journal j "
+        "WHERE c.member_id = u.member_id AND j.member_id = c.member_id AND j.journal_no = c.journal_no "
+        "AND j.posted_at < $2 RETURNING c.member_id) "
+        "SELECT count(DISTINCT member_id), count(*) FROM gone",
+        "lZ"},
 };
 /* clang-format on */
