@@ -203,7 +203,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
            ('phone_country', p.phone_country IS NULL, p.phone_country, 'Phone numbers without a country code are refused.',
             'UPDATE membership.program SET phone_country = the calling code, such as 86.'),
            ('base_rate', p.base_rate = 0, p.base_rate::text, 'Purchases earn nothing but what rules give.',
-            'UPDATE membership.program SET base_rate = points per currency unit.')
+            'UPDATE membership.program SET base_rate = points per currency unit.'),
+           ('liability_price', p.liability_price = 0, p.liability_price::text, 'Liability is reckoned in points only.',
+            'UPDATE membership.program SET liability_price = what an open point is worth in the books.')
            ) s (setting, missing, value, detail, hint)
     UNION ALL
     SELECT 'merchants', CASE WHEN m.number = 0 THEN 'warning' ELSE 'ok' END, format('There are %s.', m.number),
@@ -280,6 +282,11 @@ COMMENT ON FUNCTION membership._doctor_sweep IS 'Whether the sweeps have run in 
 
 CREATE FUNCTION membership._doctor_backlog() RETURNS SETOF membership.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'parked refunds', CASE WHEN r.number = 0 THEN 'ok' ELSE 'warning' END, format('%s refunds have waited for their sale for more than a week.', r.number),
+           CASE WHEN r.number > 0 THEN 'See membership.refund_exception, and find out what became of the sales.' END
+      FROM (SELECT count(*) AS number FROM membership.refund_exception e
+             WHERE e.status = 'parked' AND e.parked_at < statement_timestamp() - interval '7 days') r
+    UNION ALL
     SELECT 'accrual errors', CASE WHEN e.number = 0 THEN 'ok' ELSE 'warning' END, format('%s purchases of accrue_trigger could not be posted.', e.number),
            CASE WHEN e.number > 0 THEN 'See membership.accrual_error, then run SELECT * FROM membership.retry_accrual_errors().' END
       FROM (SELECT count(*) AS number FROM membership.accrual_error) e

@@ -28,14 +28,14 @@ $$;
 -- ------------------------------------------------------------------ a healthy programme
 
 SELECT results_eq('SELECT what, state FROM membership.doctor()', $$VALUES
-    ('owner', 'ok'), ('extension version', 'ok'), ('table version', 'ok'), ('phone_country', 'ok'), ('base_rate', 'ok'), ('merchants', 'ok'),
-    ('jobs', 'ok'), ('sweep expire_points', 'problem'), ('sweep release_holds', 'problem'), ('due points', 'ok'), ('accrual errors', 'ok'), ('rules', 'ok')$$,
+    ('owner', 'ok'), ('extension version', 'ok'), ('table version', 'ok'), ('phone_country', 'ok'), ('base_rate', 'ok'), ('liability_price', 'ok'), ('merchants', 'ok'),
+    ('jobs', 'ok'), ('sweep expire_points', 'problem'), ('sweep release_holds', 'problem'), ('due points', 'ok'), ('parked refunds', 'ok'), ('accrual errors', 'ok'), ('rules', 'ok')$$,
     'a new programme lacks nothing but sweeps');
 SELECT matches(after(ran('expire_points', '1 hour'), 'sweep expire_points'), '^ok: It last finished at ', 'which are all right once they have run');
 SELECT is_empty($$SELECT what FROM membership.doctor() WHERE (state = 'ok') <> (hint IS NULL) OR detail IS NULL OR state NOT IN ('ok', 'warning', 'problem')$$,
                 'whatever is wrong has a hint');
 SET LOCAL ROLE t_operator;
-SELECT is(count(*), 12::bigint, 'an operator may ask') FROM membership.doctor();
+SELECT is(count(*), 14::bigint, 'an operator may ask') FROM membership.doctor();
 SET LOCAL ROLE t_other;
 SELECT throws_ok('SELECT * FROM membership.doctor()', '42501', NULL, 'others may not');
 RESET ROLE;
@@ -54,6 +54,9 @@ SELECT matches(after(change, subject), '^' || expected, expected)
     (8, 'UPDATE membership.program SET phone_country = NULL', 'phone_country', 'warning: Phone numbers without a country code are refused'),
     (9, 'UPDATE membership.program SET base_rate = 0', 'base_rate', 'warning: Purchases earn nothing'),
     (10, 'ALTER TABLE membership.merchant DISABLE TRIGGER ALL; ALTER TABLE membership.contract DISABLE TRIGGER ALL; DELETE FROM membership.contract; DELETE FROM membership.merchant', 'merchants', 'warning: There are 0'),
+    (20, 'UPDATE membership.program SET liability_price = 0', 'liability_price', 'warning: Liability is reckoned in points only'),
+    (21, 'SELECT membership.refund_order(1, ''not there'', ''r'', 10); UPDATE membership.refund_claim SET parked_at = now() - interval ''169 hours''', 'parked refunds', 'warning: 1 refunds .*refund_exception'),
+    (22, 'SELECT membership.refund_order(1, ''not there'', ''r'', 10); UPDATE membership.refund_claim SET parked_at = now() - interval ''167 hours''', 'parked refunds', 'ok: 0 refunds'),
     -- nightly: 26 hours; every five minutes: one
     (11, ran('expire_points', '25 hours 50 minutes'), 'sweep expire_points', 'ok: It last finished'),
     (12, ran('expire_points', '26 hours 2 minutes'), 'sweep expire_points', 'problem: It last finished .*CALL membership.expire_points\(\)'),
