@@ -41,7 +41,7 @@ lock_due(MbrSession *session, MbrSweep *sweep, const int64 *ids, int nids, bool 
             return i;
         if (locked == MBR_LOCKED_BY_ANOTHER)
             mbr_sweep_put_off(sweep, ids[i]);
-        if (locked == MBR_LOCKED && work->member.next_expiry <= sweep->due)
+        if (locked == MBR_LOCKED && mbr_settle_needed(&work->member, sweep->due))
             (*n)++;
     }
     return nids;

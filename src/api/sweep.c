@@ -91,7 +91,7 @@ post_put_off(MbrSession *session, MbrSweep *sweep)
     sweep->nwaited += sweep->job->post(session, sweep, sweep->put_off + sweep->nwaited, n, true);
 }
 
-/* Whether one batch was not all. */
+/* Whether one batch may not have been all: another finds out. */
 static bool
 is_more(MbrSession *session, const MbrSweep *sweep)
 {

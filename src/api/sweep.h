@@ -25,7 +25,7 @@ typedef struct MbrSweepJob {
     const char *counted; /* what is counted besides members */
     /* Until when something is due. */
     int64 (*due)(MbrSession *session, const MbrSweep *sweep);
-    /* The next members with something due, as in store/sweep.h. */
+    /* The next members that may have something due, as in store/sweep.h. */
     int (*find)(MbrSession *session, MbrSearch *search, int64 due, int64 *ids, int max);
     /*
      * Does its work for members and counts it; one that is locked is put off. When it is to wait, it waits

@@ -55,6 +55,14 @@ mbr_run_fail(MbrSession *session, const pg_uuid_t *run, const char *error)
 
 /* ------------------------------------------------------------------ the search */
 
+/* As mbr_settle_needed has it: what pays a debt may be due before anything dies. */
+static bool
+may_be_due(MbrTable *account, int64 due)
+{
+    return mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER) <= due ||
+           mbr_table_get_int8(account, MBR_ACCOUNT_DEBT, 0) > 0;
+}
+
 /*
  * No index on next_expiry: it changes with purchases, which then could not be heap-only updates. Accounts are
  * read in the order of their key.
@@ -75,7 +83,7 @@ mbr_find_due(MbrSession *session, MbrSearch *search, int64 due, int64 *ids, int 
         }
         search->last_key = mbr_table_get_int8(account, MBR_ACCOUNT_MEMBER_ID, 0);
         if (mbr_table_get_int2(account, MBR_ACCOUNT_WALLET_ID) == MBR_WALLET_POINTS &&
-            mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER) <= due)
+            may_be_due(account, due))
             ids[n++] = search->last_key;
     }
     return n;
@@ -87,8 +95,7 @@ mbr_is_due(MbrSession *session, int64 member_id, int64 due)
     MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
     Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
 
-    return mbr_table_find(account, key) &&
-           mbr_table_get_int8(account, MBR_ACCOUNT_NEXT_EXPIRY, MBR_NEVER) <= due;
+    return mbr_table_find(account, key) && may_be_due(account, due);
 }
 
 /* By a statement that returns the members of a page, and whether something of each is due. */

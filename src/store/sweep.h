@@ -20,13 +20,13 @@ typedef struct MbrSearch {
 } MbrSearch;
 
 /*
- * The next members of whom something is due by a moment, at most max; each call looks at a bounded number of
- * rows, so it may find none and not be at the end.
+ * The next members of whom something may be due by a moment, at most max; each call looks at a bounded number
+ * of rows, so it may find none and not be at the end.
  */
 extern int mbr_find_due(MbrSession *session, MbrSearch *search, int64 due, int64 *ids, int max);
 extern int mbr_find_due_holds(MbrSession *session, MbrSearch *search, int64 due, int64 *ids, int max);
 extern int mbr_find_old_contexts(MbrSession *session, MbrSearch *search, int64 due, int64 *ids, int max);
-/* Whether something of a member is due still, without lock. */
+/* Whether something of a member may be due still, without lock. */
 extern bool mbr_is_due(MbrSession *session, int64 member_id, int64 due);
 
 /* Points that die, to be announced. */
