@@ -50,6 +50,7 @@ SELECT matches(after(change, subject), '^' || expected, expected)
     (4, 'ALTER ROLE membership_owner LOGIN', 'owner', 'warning: Role membership_owner .*can log in.* NOLOGIN'),
     (5, 'UPDATE pg_extension SET extversion = ''0.0'' WHERE extname = ''membership''', 'extension version', 'warning: The extension has version 0.0, the files on the server .*ALTER EXTENSION'),
     (6, 'UPDATE membership.program SET table_version = table_version - 1', 'table version', 'warning: The tables have version .*upgrade_program'),
+    (23, 'DROP VIEW membership._due; DROP TABLE membership.job_run; UPDATE membership.program SET table_version = 1', 'table version', 'warning: The tables have version 1.*upgrade_program'),
     (7, 'UPDATE membership.program SET table_version = table_version + 1', 'table version', 'problem: The tables have version .*newer extension'),
     (8, 'UPDATE membership.program SET phone_country = NULL', 'phone_country', 'warning: Phone numbers without a country code are refused'),
     (9, 'UPDATE membership.program SET base_rate = 0', 'base_rate', 'warning: Purchases earn nothing'),
