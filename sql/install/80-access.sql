@@ -11,6 +11,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
         ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{schedule_jobs,unschedule_jobs,doctor,_cron_setting,_in_cron_database,_sweep,_cron_nightly,_planned_jobs,_need_cron,_need_program,_table_version,_doctor_owner,_doctor_version,_doctor_setting,_doctor_job,_doctor_sweep,_doctor_backlog}'),
+        ('SELECT', 'TABLE', '{operator}', '{_due}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
          '{member_balance,member_holds,member_lots,expiring_soon,member_statement,member_tier_progress}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily,point_liability,point_breakage,refund,refund_exception,clawback_loss}'),

@@ -79,6 +79,12 @@ COMMENT ON VIEW membership.member_balance IS 'Balances now, points. balance = al
 COMMENT ON COLUMN membership.member_balance.next_expiry IS 'When the next points die; NULL = none will.';
 COMMENT ON COLUMN membership.member_balance.expiring_30d IS 'Points that die within 30 days if not spent.';
 
+-- next_expiry lies in the past only until the account is touched or swept.
+CREATE OR REPLACE VIEW membership._due AS
+SELECT count(*) AS accounts, min(a.next_expiry) AS since
+  FROM membership.account a
+ WHERE a.next_expiry < statement_timestamp() - interval '1 day';
+
 -- Where midnight is skipped or comes twice, one of the two readings is a day too late.
 CREATE OR REPLACE VIEW membership.expiring_soon AS
 SELECT l.member_id, d.expires_on, sum(l.remaining - l.held)::bigint AS points
