@@ -23,6 +23,7 @@
 #include "api/batch.h"
 #include "api/contain.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/apply.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -144,22 +145,62 @@ earliest_moment(const Batch *batch)
     return earliest;
 }
 
-/* The distinct members of the good rows, each locked; those that do not exist drop out. */
-static void
-lock_members(Batch *batch)
+/* The members of the good rows, as they are called now. */
+static int
+member_ids(Batch *batch, int64 *ids)
 {
-    int64 *ids = palloc(sizeof(int64) * Max(batch->n, 1));
     int n = 0;
 
     for (int i = 0; i < batch->n; i++)
         if (batch->rows[i].error == NULL)
             ids[n++] = batch->rows[i].args.member_id;
+    return n;
+}
+
+static void
+rename_members(Batch *batch, const int64 *ids)
+{
+    int n = 0;
+
+    for (int i = 0; i < batch->n; i++)
+        if (batch->rows[i].error == NULL)
+            batch->rows[i].args.member_id = ids[n++];
+}
+
+/* Locks each once; false = one was merged meanwhile, and its rows were renamed. */
+static bool
+lock_distinct(Batch *batch, int64 *ids, int n)
+{
+    batch->nworks = 0;
     qsort(ids, n, sizeof(int64), compare_ids);
+    for (int i = 0; i < n; i++) {
+        MbrWork *work = &batch->works[batch->nworks];
+
+        if ((i > 0 && ids[i] == ids[i - 1]) || !mbr_load_account(batch->session, ids[i], work))
+            continue;
+        batch->nworks++;
+        if (work->member.member_id == ids[i])
+            continue;
+        for (int r = 0; r < batch->n; r++)
+            if (batch->rows[r].args.member_id == ids[i])
+                batch->rows[r].args.member_id = work->member.member_id;
+        return false;
+    }
+    return true;
+}
+
+/* The distinct members of the good rows, each locked; those that do not exist drop out. */
+static void
+lock_members(Batch *batch)
+{
+    int64 *ids = palloc(sizeof(int64) * Max(batch->n, 1));
+    int n = member_ids(batch, ids);
+
+    mbr_alias_resolve(batch->session, ids, n);
+    rename_members(batch, ids);
     batch->works = palloc(sizeof(MbrWork) * Max(n, 1));
-    for (int i = 0; i < n; i++)
-        if ((i == 0 || ids[i] != ids[i - 1]) &&
-            mbr_load_account(batch->session, ids[i], &batch->works[batch->nworks]))
-            batch->nworks++;
+    while (!lock_distinct(batch, ids, n))
+        (void)member_ids(batch, ids);
     pfree(ids);
 }
 

@@ -20,6 +20,7 @@
 #define MBR_RATE_DIGITS 6
 #define MBR_MULTIPLIER_SCALE 10000 /* tier multiplier: 4 decimals */
 #define MBR_MULTIPLIER_DIGITS 4
+#define MBR_MERGED (-1) /* order_spends of a member that was merged into another */
 
 typedef enum MbrVerb {
     MBR_VERB_ENROLMENT,
@@ -41,7 +42,10 @@ typedef enum MbrVerb {
     MBR_VERB_TIMEOUT,
     MBR_VERB_REVERSAL,
     MBR_VERB_TRANSFER_OUT,
-    MBR_VERB_TRANSFER_IN
+    MBR_VERB_TRANSFER_IN,
+    MBR_VERB_MERGE_OUT,
+    MBR_VERB_MERGE_IN,
+    MBR_VERB_ERASURE
 } MbrVerb;
 
 typedef enum MbrMemberStatus { MBR_MEMBER_ACTIVE, MBR_MEMBER_FROZEN, MBR_MEMBER_CLOSED } MbrMemberStatus;
@@ -123,6 +127,7 @@ typedef struct MbrHold {
 /* A member as read under its lock and as changed so far. */
 typedef struct MbrMember {
     int64_t member_id;
+    int64_t called_id; /* the number called with: that of a merged member finds its survivor */
     MbrMemberStatus status;
     int tier_id;
     int64_t tier_since;
@@ -330,7 +335,7 @@ typedef struct MbrJournal {
     int64_t growth;
     const MbrPurchase *purchase; /* of an accrual */
     const MbrSpend *spend;       /* of a redemption, authorization or capture */
-    int64_t counterpart_id;      /* of a transfer; 0 = none */
+    int64_t counterpart_id;      /* of a transfer or merge; whose event refers_to is; 0 = none */
 } MbrJournal;
 
 /* A day's activity was not looked for; there is none; else the store's note of where it was read. */

@@ -57,7 +57,8 @@ read_program(MbrSession *session, MbrConfig *config)
                  errdetail("Table membership.program is empty."), errhint("Restore the row from a backup.")));
     config->program = session->program;
     config->version = mbr_col_int8(0, 1, 0);
-    check_table_version(mbr_col_int4(0, 2, 0));
+    config->table_version = mbr_col_int4(0, 2, 0);
+    check_table_version(config->table_version);
     zone = mbr_col_text(0, 3);
     config->zone = pg_tzset(zone);
     if (config->zone == NULL)
@@ -156,6 +157,15 @@ read_contracts(MbrSession *session, MbrConfig *config)
     }
 }
 
+static void
+read_aliases(MbrSession *session, MbrConfig *config)
+{
+    if (config->table_version < 2)
+        return;
+    run(session, MBR_PLAN_ANY_ALIAS);
+    config->has_aliases = SPI_processed > 0;
+}
+
 /* The functions whose EXECUTE right makes a role an operator, or an application. */
 static void
 read_functions(MbrSession *session, MbrConfig *config)
@@ -191,6 +201,7 @@ reload(MbrSession *session)
     read_merchants(&reader, config);
     read_contracts(&reader, config);
     read_functions(&reader, config);
+    read_aliases(&reader, config);
     if (!session->read_only)
         PopActiveSnapshot();
     MemoryContextSwitchTo(saved);
@@ -230,6 +241,16 @@ mbr_config_current(MbrSession *session)
 {
     run(session, MBR_PLAN_CONFIG_VERSION);
     return mbr_config_refresh(session, SPI_processed == 0 ? 0 : mbr_col_int8(0, 1, 0));
+}
+
+void
+mbr_need_tables(const MbrConfig *config, int version)
+{
+    if (config->table_version < version)
+        ereport(ERROR, (errcode(MBR_ERR_TABLE_VERSION),
+                        errmsg("the programme's tables have version %d", config->table_version),
+                        errdetail("This call needs version %d.", version),
+                        errhint("Run SELECT membership.upgrade_program().")));
 }
 
 const MbrMerchant *

@@ -1,6 +1,7 @@
 /* hold.c - reads and writes holds and the spends of orders; seldom, so by SQL. */
 #include "postgres.h"
 
+#include "store/alias.h"
 #include "store/hold.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -119,7 +120,9 @@ mbr_order_spends(MbrSession *session, const MbrConfig *config, int64 member_id, 
         spends[i] = (MbrOrderSpend){.journal_no = mbr_col_int8(i, 1, 0),
                                     .points = -mbr_col_int8(i, 2, 0),
                                     .value = mbr_col_money(i, 3, config->digits),
-                                    .purpose = mbr_col_text(i, 4)};
+                                    .purpose = mbr_col_text(i, 4),
+                                    .of_member = mbr_col_int8(i, 5, 0),
+                                    .of_journal_no = mbr_col_int8(i, 6, 0)};
     return spends;
 }
 
@@ -198,7 +201,7 @@ mbr_sent_on(MbrSession *session, int64 member_id, DateADT day)
 {
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int8(&args, member_id);
+    mbr_arg_datum(&args, mbr_alias_numbers(session, member_id), false);
     mbr_arg_date(&args, day);
     (void)mbr_plan_run(session, MBR_PLAN_SENT_ON, &args);
     return mbr_col_int8(0, 1, 0);

@@ -21,6 +21,8 @@ typedef struct MbrOrderSpend {
     int64 points;
     int64 value; /* minor units */
     const char *purpose;
+    int64 of_member; /* whose event it is, when a merge brought it; journal_no stands for that */
+    int64 of_journal_no;
 } MbrOrderSpend;
 
 extern MbrOrderSpend *mbr_order_spends(MbrSession *session, const MbrConfig *config, int64 member_id,
@@ -38,7 +40,7 @@ extern MbrSplit *
 mbr_splits_of(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no, int *n);
 /* Points redeemed by the member on a day. */
 extern int64 mbr_redeemed_on(MbrSession *session, int64 member_id, DateADT day);
-/* Points sent to others on a day. */
+/* Points sent to others on a day, also before a merge. */
 extern int64 mbr_sent_on(MbrSession *session, int64 member_id, DateADT day);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "engine/canary.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/hold.h"
 #include "store/load.h"
 #include "store/plan.h"
@@ -29,18 +30,41 @@ mbr_raise_no_member(int64 member_id)
                     errhint("Look the member up with find_member(kind, value).")));
 }
 
+static bool
+is_merged(MbrTable *account)
+{
+    return mbr_table_get_int4(account, MBR_ACCOUNT_ORDER_SPENDS) == MBR_MERGED;
+}
+
+/* Finds and locks an account; that of a merged member is not locked. */
+static bool
+find_account(const MbrSession *session, MbrTable *account, int64 member_id)
+{
+    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+
+    if (!mbr_table_find(account, key))
+        return false;
+    return session->read_only || is_merged(account) || MBR_CANARY(LOCK_SKIPPED) || mbr_table_lock(account);
+}
+
+/* Who waited for a merge holds the merged member's lock, which nobody else will ask for. */
 bool
-mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
+mbr_load_account(MbrSession *session, int64 called_id, MbrWork *work)
 {
     MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
-    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
-    bool lock = !session->read_only && !MBR_CANARY(LOCK_SKIPPED);
+    int64 member_id = called_id;
+    bool found;
 
     memset(work, 0, sizeof(*work));
-    if (!(lock ? mbr_table_lock(account, key) : mbr_table_find(account, key)))
+    while ((found = find_account(session, account, member_id)) && is_merged(account)) {
+        CHECK_FOR_INTERRUPTS();
+        member_id = mbr_alias_follow(session, member_id);
+    }
+    if (!found)
         return false;
     work->member = (MbrMember){
         .member_id = member_id,
+        .called_id = called_id,
         .balance = mbr_table_get_int8(account, MBR_ACCOUNT_BALANCE, 0),
         .held = mbr_table_get_int8(account, MBR_ACCOUNT_HELD, 0),
         .debt = mbr_table_get_int8(account, MBR_ACCOUNT_DEBT, 0),
@@ -390,6 +414,7 @@ mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work)
 {
     if (!mbr_load_account(session, load->member_id, work))
         mbr_raise_no_member(load->member_id);
+    load->member_id = work->member.member_id;
     load->config = mbr_load_config(session);
     mbr_load_member(session, load->config, work);
     mbr_load_posting(session, load, work);

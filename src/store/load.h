@@ -8,7 +8,7 @@
 
 /* What one posting asks for, and what it is judged by besides the member's state in work. */
 typedef struct MbrLoad {
-    int64 member_id;
+    int64 member_id;   /* once loaded: of a merged member the survivor's */
     int64 at;          /* MBR_NEVER = the clock */
     int64 occurred_at; /* MBR_NEVER = at */
     bool all_lots;     /* also when nothing is due */
@@ -24,7 +24,10 @@ typedef struct MbrLoad {
     int64 extend_to;
 } MbrLoad;
 
-/* Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. */
+/*
+ * Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. Of a
+ * member that was merged into another it is the other: work->member.member_id is who it is about.
+ */
 extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
 
 /*
@@ -33,7 +36,7 @@ extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
  * already holds.
  */
 extern bool
-mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work); /* false = no such member */
+mbr_load_account(MbrSession *session, int64 called_id, MbrWork *work); /* false = no such member */
 extern const MbrConfig *mbr_load_config(MbrSession *session);
 extern void mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work);
 /* What postings from the earliest on will ask of the tier window; without it each reads for itself. */

@@ -39,6 +39,8 @@ type_of(char letter)
             return INT4ARRAYOID;
         case 'A':
             return TEXTARRAYOID;
+        case 'l':
+            return INT8ARRAYOID;
     }
     elog(ERROR, "no type for parameter letter %c", letter);
 }

@@ -609,15 +609,13 @@ raise_concurrent_update(void)
  * version, above that it is a serialization failure.
  */
 bool
-mbr_table_lock(MbrTable *table, const Datum *key)
+mbr_table_lock(MbrTable *table)
 {
     uint8 flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
     ItemPointerData tid;
     TM_FailureData failure;
     TM_Result result;
 
-    if (!mbr_table_find(table, key))
-        return false;
     if (!IsolationUsesXactSnapshot())
         flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
     tid = table->current->tts_tid;

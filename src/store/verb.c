@@ -24,6 +24,9 @@ static const char *const verbs[] = {
     [MBR_VERB_REVERSAL] = "reversal",
     [MBR_VERB_TRANSFER_OUT] = "transfer_out",
     [MBR_VERB_TRANSFER_IN] = "transfer_in",
+    [MBR_VERB_MERGE_OUT] = "merge_out",
+    [MBR_VERB_MERGE_IN] = "merge_in",
+    [MBR_VERB_ERASURE] = "erasure",
 };
 
 static const char *const accrual_statuses[] = {

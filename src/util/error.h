@@ -7,7 +7,7 @@
 #ifndef MBR_UTIL_ERROR_H
 #define MBR_UTIL_ERROR_H
 
-#define MBR_ERRCODE(d, e) MAKE_SQLSTATE('M', 'B', '0' + (d), '0', '0' + (e))
+#define MBR_ERRCODE(d, e) MAKE_SQLSTATE('M', 'B', '0' + (d), '0' + (e) / 10, '0' + (e) % 10)
 
 #define MBR_ERR_NO_PROGRAM MBR_ERRCODE(0, 1)      /* MB001 */
 #define MBR_ERR_NO_MEMBER MBR_ERRCODE(0, 2)       /* MB002 */
@@ -25,6 +25,7 @@
 #define MBR_ERR_ORDER_POSTED MBR_ERRCODE(1, 6)    /* MB106 */
 #define MBR_ERR_HOLD_OVER MBR_ERRCODE(1, 7)       /* MB107 */
 #define MBR_ERR_TRANSFERS_OFF MBR_ERRCODE(1, 8)   /* MB108 */
+#define MBR_ERR_NOT_MERGED MBR_ERRCODE(1, 11)     /* MB111 */
 #define MBR_ERR_OTHER_CONTENT MBR_ERRCODE(2, 1)   /* MB201 */
 #define MBR_ERR_OTHER_MEMBER MBR_ERRCODE(2, 2)    /* MB202 */
 #define MBR_ERR_IDENTITY_TAKEN MBR_ERRCODE(2, 3)  /* MB203 */
