@@ -50,7 +50,8 @@ membership_erase_member(PG_FUNCTION_ARGS)
         mbr_alias_numbers(&session, mbr_alias_survivor(&session, member_id)));
     mbr_leave(&session);
     mbr_change_begin(&session, &member_id, true, &load, &work);
-    if (mbr_claim_key(&session, &work.member, MBR_VERB_ERASURE, ONCE, work.member.next_journal_no, 0, &taken)) {
+    if (mbr_claim_key(&session, &work.member, MBR_VERB_ERASURE, ONCE, work.member.next_journal_no, 0,
+                      &taken)) {
         erase_person(&session, member_id);
         mbr_change_post(&session, &load, &work, MBR_VERB_ERASURE, reason);
     }

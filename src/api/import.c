@@ -162,8 +162,8 @@ post_lot(MbrSession *session, Row *row)
     mbr_settle(&work);
     row->member_id = load.member_id;
     row->journal_no = work.member.next_journal_no;
-    row->duplicate =
-        !mbr_take_ref(session, load.config, &work.member, MBR_VERB_OPENING, lot->ref, hash, row->journal_no, &first);
+    row->duplicate = !mbr_take_ref(session, load.config, &work.member, MBR_VERB_OPENING, lot->ref, hash,
+                                   row->journal_no, &first);
     if (row->duplicate) {
         row->journal_no = first.journal_no;
         return;

@@ -13,8 +13,8 @@ typedef struct MbrPair {
 } MbrPair;
 
 /*
- * Locks both in the order of their numbers, loads and settles them, with all their lots, at one moment: neither's
- * history goes back. False = they are one member by now; only the first is loaded.
+ * Locks both in the order of their numbers, loads and settles them, with all their lots, at one moment:
+ * neither's history goes back. False = they are one member by now; only the first is loaded.
  */
 extern bool mbr_pair_load(MbrSession *session, MbrPair *pair, int64 from_id, int64 to_id, int64 at);
 

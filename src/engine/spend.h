@@ -45,7 +45,8 @@ typedef struct MbrCarried {
 
 /* Lets one member become another: all it has and owes, and what it spent on orders to come. No hold is open.
  * The last events of into, one each, are those carried. */
-extern void mbr_merge(MbrWork *from, MbrWork *into, const char *reason, const MbrCarried *carried, int ncarried);
+extern void
+mbr_merge(MbrWork *from, MbrWork *into, const char *reason, const MbrCarried *carried, int ncarried);
 
 /* MBR_REFUSED_CLOSED, MBR_REFUSED_FROZEN or MBR_OK. */
 extern MbrRefusal mbr_may_spend(const MbrWork *work);

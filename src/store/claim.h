@@ -45,7 +45,8 @@ typedef struct MbrKey {
 } MbrKey;
 
 /* Of one number; false = it was not. */
-extern bool mbr_find_own_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, MbrKey *found);
+extern bool
+mbr_find_own_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, MbrKey *found);
 /* Of a member and those merged into it: of several that of the same content, or of the number called with. */
 extern bool mbr_find_key(MbrSession *session, const MbrMember *member, MbrVerb verb, const char *ref,
                          int64 payload_hash, MbrKey *found);

@@ -11,8 +11,8 @@ extern bool mbr_merge_has_review(MbrSession *session, int64 member_id);
 extern MbrCarried *mbr_merge_carried(MbrSession *session, const MbrConfig *config, int64 member_id, int *n);
 
 /*
- * After the postings of a merge were written, the events that stand for what was carried last: activity, spends of
- * orders, identities, person, tier and number of the one become the other's.
+ * After the postings of a merge were written, the events that stand for what was carried last: activity,
+ * spends of orders, identities, person, tier and number of the one become the other's.
  */
 extern void mbr_merge_store(MbrSession *session, const MbrWork *from, const MbrWork *into, int64 out_no,
                             int64 in_no, const MbrCarried *carried, int ncarried);

@@ -102,7 +102,8 @@ extern bool mbr_table_find(MbrTable *table, const Datum *key);
 extern int64 mbr_table_place(const MbrTable *table);
 /* Finds a row by its key, first looking where it was before (0 = nowhere). */
 extern bool mbr_table_find_at(MbrTable *table, int64 place, const Datum *key);
-/* Locks the current row FOR NO KEY UPDATE; it is then its newest version. False = it was deleted meanwhile. */
+/* Locks the current row FOR NO KEY UPDATE; it is then its newest version. False = it was deleted meanwhile.
+ */
 extern bool mbr_table_lock(MbrTable *table);
 /* Rows whose key begins with nkeys values, in key order; above, if not null, bounds the next key column
  * below. */

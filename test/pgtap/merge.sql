@@ -1,8 +1,9 @@
 -- Two members turn out to be one person. What happens now is dated by the clock, so lots live until fixed days far ahead.
 \ir setup.psql
-\ir spending.psql
 SELECT open_mall() \gset
+\ir spending.psql
 UPDATE program SET transfers = true;
+UPDATE burn_rule SET share = NULL;
 
 -- life(member): lots that are open, as remaining@last year of life, with p when pending, earliest expiry first
 CREATE FUNCTION public.life(member bigint) RETURNS text LANGUAGE sql STABLE AS $$
@@ -27,9 +28,9 @@ UPDATE merchant SET pending_days = 30 WHERE merchant_id = 1;
 UPDATE program SET expiry = '2093-12-31';
 SELECT * FROM accrue_points(:bob, 1, 50, 'b1') \gset b1_
 UPDATE merchant SET pending_days = NULL WHERE merchant_id = 1;
-SELECT is(:'b1_status', 'pending', 'a purchase of 50 is pending');
+SELECT is(:'b1_status'::text, 'pending', 'a purchase of 50 is pending');
 SELECT merge_members(:ann, :bob, 'second card') \gset
-SELECT is(life(:ann), '100@2089 300@2090 70@2091 200@2092 50@2094p', 'the survivor has all lots, with the life they had');
+SELECT is(life(:ann), '100@2089 300@2090 70@2091 200@2092 50@2093p', 'the survivor has all lots, with the life they had');
 SELECT is(life(:bob), NULL, 'the merged member has none');
 SELECT is(format('%s %s %s', balance, available, pending), '720 670 50', '300 + 200 + 100 + 70 = 670, and 50 to come') FROM member_balance WHERE member_id = :ann;
 SELECT is_empty(format('SELECT * FROM member_balance WHERE member_id = %s', :bob), 'the old number has no balance');
@@ -67,7 +68,7 @@ SELECT is(moved('fay', 4), '0:-400 2:-300 0:300 1:-100 0:100', 'and is paid at o
 UPDATE program SET allow_debt = false;
 
 -- what is due falls due before: 80 points that died, a hold that timed out
-SELECT fund('hal', 80, now() + interval '1 second', now()) AS hal, enrol('ivy') AS ivy \gset
+SELECT fund('hal', 80, clock_timestamp() + interval '1 second', now()) AS hal, enrol('ivy') AS ivy \gset
 SELECT fund('hal', 200, '2090-01-01', now()) \gset
 SELECT authorize_points(:hal, 100, 'h', '1 second') \gset
 SELECT pg_sleep(1.1) \gset
@@ -139,7 +140,7 @@ SELECT is(next_no(:mia), :mia_no::bigint, 'nothing was posted by any of it');
 SELECT is(b.duplicate, true, 'in a batch') FROM accrue_batch(ARRAY[(:ned, 1, 20, 'n1', NULL, 'pos', NULL, NULL, NULL, '{"wechat": "W1"}', NULL)::purchase]) b;
 SELECT is(array_agg(format('%s %s %s', row_no, duplicate, coalesce(sqlstate, balance::text)) ORDER BY row_no),
           -- 1000 - 300 + 10 of her own; 1000 + 20 - 200 - 100 + 5 - 100 - 10 - 10 + 7 = 612 came: 1322
-          '{"1 f 1332","2 f 1342","3 t 1332","4 NULL MB201"}'::text[], 'one member, by both numbers, in one batch')
+          '{"1 f 1332","2 f 1342","3 t 1332","4  MB201"}'::text[], 'one member, by both numbers, in one batch')
   FROM accrue_batch(ARRAY[(:ned, 1, 10, 'n2', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase, (:mia, 1, 10, 'n3', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase,
                           (:mia, 1, 10, 'n2', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase, (:ned, 1, 11, 'n3', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase]) b;
 SELECT is(format('%s %s', p.status, p.duplicate), 'posted t', 'a preview by the old number shows the first result') FROM preview_accrual(:ned, 1, 20, 'n1') p;
@@ -178,6 +179,7 @@ SELECT is(count(*), 2::bigint, 'the view has its history') FROM member_statement
 
 -- 600 are taken of a lot until 2089: 100 then 500
 SELECT fund('ray', 600, '2089-01-01', now()) AS ray, fund('sue', 100, '2090-01-01', now()) AS sue \gset
+SELECT redemptions AS day_redemptions, points AS day_points FROM redemption_daily WHERE merchant_id IS NULL \gset
 SELECT redeem_points(:ray, 100, 'x1'), redeem_points(:ray, 500, 'x2') \gset
 SELECT merge_members(:sue, :ray, 'x') \gset
 SELECT is(r.balance, 600::bigint, 'a redemption of the merged member is reversed') FROM reverse_redemption(:ray, 'x2', 'returned') r;
@@ -185,11 +187,10 @@ SELECT is(life(:sue), '500@2089 100@2090', 'the points live as long as before');
 SELECT is(told(:sue, 4), format('reversal 500>600 of %s no 4', :ray), 'the event names the other journal');
 SELECT is(r.duplicate, true, 'once, by either number') FROM reverse_redemption(:sue, 'x2', 'returned') r;
 SELECT is(r.balance, 700::bigint, 'also by the new number') FROM reverse_redemption(:sue, 'x1', 'returned') r;
-SELECT is(coalesce(sum(points), 0), 0::numeric, 'no redemption of the day is left of them') FROM redemption_daily d
- WHERE d.points IN (100, 500) AND false;
 SELECT is(points_redeemed, 0::bigint, 'the day is as if it had not been') FROM activity_day WHERE member_id = :sue;
+SELECT is(format('%s %s', redemptions, points), format('%s %s', :day_redemptions, :day_points), 'for reports, too') FROM redemption_daily WHERE merchant_id IS NULL;
 -- of a lot that has died since
-SELECT fund('tom', 100, now() + interval '1 second', now()) AS tom, enrol('una') AS una \gset
+SELECT fund('tom', 100, clock_timestamp() + interval '1 second', now()) AS tom, enrol('una') AS una \gset
 SELECT redeem_points(:tom, 100, 'x') \gset
 SELECT merge_members(:una, :tom, 'x'), pg_sleep(1.1) \gset
 SELECT is(r.balance, 100::bigint, 'points whose lot has died come back') FROM reverse_redemption(:tom, 'x', 'returned') r;
@@ -211,6 +212,7 @@ UPDATE program SET transfer_daily_limit = NULL;
 
 -- ------------------------------------------------------------------ points spent on an order to come
 
+UPDATE burn_rule SET share = 0.15;
 SELECT fund('xen', 2000, '2090-01-01', now()) AS xen, enrol('yui') AS yui, enrol('zoe') AS zoe \gset
 SELECT redeem_points(:xen, 500, 'o1', 2, 'late-order', 200) \gset
 SELECT redeem_points(:xen, 100, 'o2', 2, 'late-order', 200) \gset
@@ -235,7 +237,7 @@ SELECT is(m('xen'), :zoe::bigint, 'identities too');
 SELECT is(r.balance, 1495::bigint, 'the first number acts on the last') FROM grant_points(:xen, 10, 'x', 'chain') r;
 SELECT merge_members(:zoe, :xen, 'again') \gset
 SELECT merge_members(:yui, :xen, 'again') \gset
-SELECT is(next_no(:zoe), 8::bigint, 'repeated merges change nothing'); -- enrolment, merge_in, 3 carried, reversal, accrual... see below
+SELECT is(next_no(:zoe), 9::bigint, 'repeated merges change nothing: enrolment, merge_in, 3 carried, reversal, accrual, grant');
 
 -- ------------------------------------------------------------------ activity, tier, person
 
