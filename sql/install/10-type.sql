@@ -34,6 +34,24 @@ CREATE TYPE membership.quote AS (
 );
 COMMENT ON TYPE membership.quote IS 'Points that can be redeemed now (0 = none), their worth (currency), and what limits them: member_status, no_rule, order_posted, balance, share, daily_cap or minimum.';
 
+CREATE TYPE membership.refunding AS (
+    journal_no       bigint,
+    status           text,
+    amount           numeric,
+    cash_amount      numeric,
+    tenders          jsonb,
+    points_clawed    bigint,
+    points_restored  bigint,
+    points_forfeited bigint,
+    loss             bigint,
+    debt             bigint,
+    cash_shortfall   numeric,
+    balance          bigint,
+    duplicate        boolean,
+    points_expired   bigint
+);
+COMMENT ON TYPE membership.refunding IS 'What a refund did: status posted or parked; amount, cash_amount and cash_shortfall in currency; tenders: what to give back; points taken back, given back, forfeited, lost, made debt, and expired before. balance: points after the refund.';
+
 CREATE TYPE membership.purchase AS (
     member_id     bigint,
     merchant_id   integer,
@@ -45,6 +63,7 @@ CREATE TYPE membership.purchase AS (
     tenders       jsonb,
     attributes    jsonb,
     external_refs jsonb,
+    exchange_of   text,
     at            timestamptz
 );
 COMMENT ON TYPE membership.purchase IS 'The arguments of accrue_points, by name; a column left null takes the default.';

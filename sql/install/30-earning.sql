@@ -4,11 +4,11 @@ CREATE FUNCTION membership.accrue_points(
     member_id bigint, merchant_id integer, amount numeric, order_ref text,
     occurred_at timestamptz DEFAULT NULL, channel text DEFAULT 'pos', lines jsonb DEFAULT NULL,
     tenders jsonb DEFAULT NULL, attributes jsonb DEFAULT '{}', external_refs jsonb DEFAULT NULL,
-    at timestamptz DEFAULT NULL)
+    exchange_of text DEFAULT NULL, at timestamptz DEFAULT NULL)
 RETURNS membership.accrual
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_accrue_points';
 COMMENT ON FUNCTION membership.accrue_points IS
-'Posts a purchase: points, lots, activity, tier upgrade and merchant splits, once per (merchant_id, order_ref). amount: payable after discounts, currency, 0 or more, equal to the sum of line amounts. lines: array of {line_no, merchant_id, category, brand, sku, quantity, amount, eligible}. occurred_at chooses tier, rates and expiry; at, the posting time, may lie in the past for operators only. external_refs: other names of the receipt, {"kind": "value"}. Errors: 22004, 22003, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB102 closed member, MB201 same receipt with other content, MB202 receipt of another member.';
+'Posts a purchase: points, lots, activity, tier upgrade and merchant splits, once per (merchant_id, order_ref). amount: payable after discounts, currency, 0 or more, equal to the sum of line amounts. lines: array of {line_no, merchant_id, category, brand, sku, quantity, amount, eligible}. occurred_at chooses tier, rates and expiry; at, the posting time, may lie in the past for operators only. external_refs: other names of the receipt, {"kind": "value"}. exchange_of: order_ref of goods returned for these; up to their net this order earns as that one did. Errors: 22004, 22003, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB009 unknown exchange_of, MB102 closed member, MB109 nothing returned to exchange, MB201 same receipt with other content, MB202 receipt of another member.';
 
 CREATE FUNCTION membership.accrue_batch(purchases membership.purchase[])
 RETURNS SETOF membership.batch_result

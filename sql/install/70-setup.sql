@@ -124,6 +124,7 @@ BEGIN
      WHERE preset = 'mall' OR t.tier_id = 1;
     INSERT INTO membership.burn_rule (burn_rule_id, code, name, status, step, value, share, minimum)
     SELECT 1, 'payment', 'Points pay 积分抵现', 'active', 100, 3, 0.15, 100 WHERE preset = 'mall';
+    UPDATE membership.program SET liability_price = 0.03 WHERE preset = 'mall';
 END
 $$;
 COMMENT ON FUNCTION membership._install_preset IS 'Writes the rows that a new programme starts with.';

@@ -5,18 +5,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT format('%s ON %s membership.%s', a.privilege, a.class, a.name)
       FROM (VALUES
         ('EXECUTE', 'FUNCTION', '{application,operator}',
-         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points,quote_redemption,redeem_points,reverse_redemption,authorize_points,capture_points,void_points,transfer_points,attr_date}'),
+         '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points,quote_redemption,redeem_points,reverse_redemption,authorize_points,capture_points,void_points,transfer_points,refund_order,attr_date}'),
         ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
-        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,merge_members,erase_member,set_tier,adjust_points,review_accrual,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,merge_members,erase_member,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
          '{member_balance,member_holds,member_lots,expiring_soon,member_statement,member_tier_progress,member_alias}'),
-        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily}'),
+        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily,refund,refund_exception,clawback_loss}'),
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet,earn_rule,burn_rule}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier,earn_rule,burn_rule}'),
-        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking, reinstatement_days, transfers, transfer_minimum, transfer_daily_limit)',
+        ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking, reinstatement_days, clawback, charge_cash, liability_price, transfers, transfer_minimum, transfer_daily_limit)',
          'TABLE', '{operator}', '{program}')
       ) l (privilege, class, kinds, names)
      CROSS JOIN LATERAL unnest(l.names::text[]) n (name)

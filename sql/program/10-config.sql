@@ -23,6 +23,9 @@ CREATE TABLE membership.program (
     tier_window_months integer  NOT NULL DEFAULT 12,
     stacking           text     NOT NULL DEFAULT 'additive',
     reinstatement_days integer  NOT NULL DEFAULT 0,
+    clawback           text     NOT NULL DEFAULT 'unlimited',
+    charge_cash        boolean  NOT NULL DEFAULT false,
+    liability_price    numeric  NOT NULL DEFAULT 0,
     transfers          boolean  NOT NULL DEFAULT false,
     transfer_minimum   bigint   NOT NULL DEFAULT 1,
     transfer_daily_limit bigint,
@@ -48,6 +51,8 @@ CREATE TABLE membership.program (
     CONSTRAINT program_max_future_range CHECK (max_future BETWEEN '0' AND '1 day'),
     CONSTRAINT program_tier_window_months_range CHECK (tier_window_months BETWEEN 1 AND 120),
     CONSTRAINT program_reinstatement_days_range CHECK (reinstatement_days BETWEEN 0 AND 3660),
+    CONSTRAINT program_clawback_known CHECK (clawback IN ('only_pending', 'within_balance', 'unlimited')),
+    CONSTRAINT program_liability_price_range CHECK (liability_price BETWEEN 0 AND 10000 AND scale(liability_price) <= 6),
     CONSTRAINT program_transfer_minimum_positive CHECK (transfer_minimum > 0),
     CONSTRAINT program_transfer_daily_limit_positive CHECK (transfer_daily_limit > 0),
     CONSTRAINT program_stacking_known CHECK (stacking IN ('additive', 'multiply'))
@@ -69,6 +74,9 @@ COMMENT ON COLUMN membership.program.allow_debt IS 'Whether a negative adjustmen
 COMMENT ON COLUMN membership.program.tier_window_months IS 'Length of the rolling window of basis spend that tiers qualify by, months.';
 COMMENT ON COLUMN membership.program.stacking IS 'How multipliers of different groups add up: additive 1 + sum (m - 1), or multiply.';
 COMMENT ON COLUMN membership.program.reinstatement_days IS 'Points given back whose lot has died live this many days more; 0 = they expire at once.';
+COMMENT ON COLUMN membership.program.clawback IS 'How far a refund takes back what the goods earned: only_pending (the order''s pending points), within_balance (what is available), unlimited (the rest becomes debt).';
+COMMENT ON COLUMN membership.program.charge_cash IS 'Whether a refund reports what could not be taken back as cash that the till may keep (cash_shortfall).';
+COMMENT ON COLUMN membership.program.liability_price IS 'What an open point is reckoned at, currency, 0 to 10000, at most 6 decimals.';
 COMMENT ON COLUMN membership.program.transfers IS 'Whether members may transfer points to each other.';
 COMMENT ON COLUMN membership.program.transfer_minimum IS 'The least number of points of a transfer.';
 COMMENT ON COLUMN membership.program.transfer_daily_limit IS 'The most points a member sends on a programme day; NULL = no limit.';
@@ -127,6 +135,7 @@ CREATE TABLE membership.contract (
     commission_rate numeric   NOT NULL DEFAULT 0,
     issue_price     numeric   NOT NULL DEFAULT 0,
     redemption_price numeric  NOT NULL DEFAULT 0,
+    commission_refunded boolean NOT NULL DEFAULT true,
     CONSTRAINT contract_pkey PRIMARY KEY (contract_id),
     CONSTRAINT contract_merchant_fkey FOREIGN KEY (merchant_id) REFERENCES membership.merchant,
     CONSTRAINT contract_valid_during_not_empty CHECK (NOT isempty(valid_during)),
@@ -144,6 +153,7 @@ COMMENT ON COLUMN membership.contract.collects IS 'Who takes the customer''s mon
 COMMENT ON COLUMN membership.contract.commission_rate IS 'Share of the net amount that the merchant owes the mall, 0 to 1, at most 6 decimals.';
 COMMENT ON COLUMN membership.contract.issue_price IS 'Currency per point issued that the funder owes the mall, 0 to 10000, at most 6 decimals.';
 
+COMMENT ON COLUMN membership.contract.commission_refunded IS 'Whether the commission of goods that are returned is given back.';
 COMMENT ON COLUMN membership.contract.redemption_price IS 'Currency per point redeemed that the mall reimburses, 0 to 10000, at most 6 decimals.';
 
 CREATE TABLE membership.tier (

@@ -34,7 +34,7 @@ CREATE TABLE membership.receipt (
     payload_hash bigint  NOT NULL,
     CONSTRAINT receipt_pkey PRIMARY KEY (merchant_id, order_ref)
 );
-COMMENT ON TABLE membership.receipt IS 'Directory: a purchase''s claim. One receipt is credited once, to one member.';
+COMMENT ON TABLE membership.receipt IS 'Directory: a purchase''s claim. One receipt is credited once, to one member; member 0 keeps the place of a sale whose refund came first.';
 
 CREATE TABLE membership.receipt_ref (
     kind        text    NOT NULL,
@@ -121,10 +121,12 @@ COMMENT ON COLUMN membership.journal.lines IS 'Lines of the order with the point
 CREATE TABLE membership.journal_context (
     member_id  bigint NOT NULL,
     journal_no bigint NOT NULL,
-    attributes jsonb  NOT NULL,
+    attributes jsonb  NOT NULL DEFAULT '{}',
+    facts      jsonb,
     CONSTRAINT journal_context_pkey PRIMARY KEY (member_id, journal_no)
 );
-COMMENT ON TABLE membership.journal_context IS 'Free attributes of an event, written only when given; may be erased.';
+COMMENT ON TABLE membership.journal_context IS 'Free attributes of an event, and what it was judged by besides the journal''s facts: written only when there is some; may be erased.';
+COMMENT ON COLUMN membership.journal_context.facts IS 'What conditions of rules that a return asks again saw of member and moment: by line_no (0 = the order), by column.';
 
 CREATE TABLE membership.ledger_entry (
     member_id     bigint   NOT NULL,
@@ -137,6 +139,7 @@ CREATE TABLE membership.ledger_entry (
     active_at     timestamptz,
     expires_at    timestamptz,
     origin        text,
+    moved_from    bigint,
     CONSTRAINT ledger_entry_pkey PRIMARY KEY (member_id, wallet_id, entry_no)
 );
 COMMENT ON TABLE membership.ledger_entry IS 'One signed movement of points on one lot, append-only (分录). Lot 0 is debt.';
@@ -145,6 +148,7 @@ COMMENT ON COLUMN membership.ledger_entry.balance_after IS 'Balance of the walle
 COMMENT ON COLUMN membership.ledger_entry.active_at IS 'Of an opening entry: from when the lot can be spent.';
 COMMENT ON COLUMN membership.ledger_entry.expires_at IS 'Of an opening entry: first instant at which the lot is dead; NULL = never.';
 COMMENT ON COLUMN membership.ledger_entry.origin IS 'Of an opening entry: the verb that opened the lot.';
+COMMENT ON COLUMN membership.ledger_entry.moved_from IS 'Of an opening entry: the lot whose points go on in this one; NULL = new points.';
 
 CREATE TABLE membership.lot (
     member_id  bigint   NOT NULL,
@@ -169,11 +173,15 @@ CREATE TABLE membership.activity_day (
     points_earned bigint  NOT NULL DEFAULT 0,
     growth        bigint  NOT NULL DEFAULT 0,
     points_redeemed bigint NOT NULL DEFAULT 0,
+    refunded_of_day numeric(18, @digits@) NOT NULL DEFAULT 0,
+    refunded_on_day numeric(18, @digits@) NOT NULL DEFAULT 0,
     CONSTRAINT activity_day_pkey PRIMARY KEY (member_id, day)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
-COMMENT ON TABLE membership.activity_day IS 'What a member did on one programme day, by the day of purchase: tiers and reports read it.';
+COMMENT ON TABLE membership.activity_day IS 'What a member did on one programme day, by the day of purchase and less what was returned: tiers and reports read it.';
 COMMENT ON COLUMN membership.activity_day.points_earned IS 'Points awarded for the purchases of this day.';
 COMMENT ON COLUMN membership.activity_day.points_redeemed IS 'Points redeemed and captured on this day, less those given back.';
+COMMENT ON COLUMN membership.activity_day.refunded_of_day IS 'Net value of goods of this day''s purchases that were returned, on whatever day, currency.';
+COMMENT ON COLUMN membership.activity_day.refunded_on_day IS 'Net value of goods returned on this day, of whatever purchase, currency.';
 COMMENT ON COLUMN membership.activity_day.growth IS 'Growth value (成长值) gained by the purchases of this day.';
 
 CREATE TABLE membership.merchant_split (
@@ -247,3 +255,68 @@ CREATE TABLE membership.order_spend (
     CONSTRAINT order_spend_pkey PRIMARY KEY (member_id, merchant_id, order_ref, journal_no)
 );
 COMMENT ON TABLE membership.order_spend IS 'Redemptions and captures of orders that have not been accrued; the accrual makes them its tenders.';
+
+CREATE TABLE membership.refund (
+    member_id        bigint  NOT NULL,
+    purchase_no      bigint  NOT NULL,
+    posted_id        bigint  NOT NULL,
+    journal_no       bigint  NOT NULL,
+    refund_ref       text,
+    amount           numeric(18, @digits@) NOT NULL,
+    cash_amount      numeric(18, @digits@) NOT NULL,
+    points_clawed    bigint  NOT NULL,
+    points_restored  bigint  NOT NULL,
+    points_forfeited bigint  NOT NULL,
+    points_expired   bigint  NOT NULL,
+    loss             bigint  NOT NULL,
+    debt             bigint  NOT NULL,
+    cash_shortfall   numeric(18, @digits@) NOT NULL,
+    complete         boolean NOT NULL,
+    lines            jsonb   NOT NULL,
+    CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, posted_id, journal_no)
+);
+COMMENT ON TABLE membership.refund IS 'What each refund, correction or reassignment took back of a purchase (退货), append-only. See doc/refunds.md.';
+COMMENT ON COLUMN membership.refund.purchase_no IS 'journal_no of the purchase.';
+COMMENT ON COLUMN membership.refund.posted_id IS 'Whose journal has the refund: the member''s, or that of the one it was merged into.';
+COMMENT ON COLUMN membership.refund.journal_no IS 'journal_no of the refund.';
+COMMENT ON COLUMN membership.refund.refund_ref IS 'refund_ref or correction_ref of the call; NULL of a reassignment.';
+COMMENT ON COLUMN membership.refund.amount IS 'Net value of the goods returned, currency.';
+COMMENT ON COLUMN membership.refund.cash_amount IS 'Part of it that was not paid with points, currency.';
+COMMENT ON COLUMN membership.refund.points_clawed IS 'Points taken back: from lots, and as debt.';
+COMMENT ON COLUMN membership.refund.points_restored IS 'Points spent on the order that were given back alive.';
+COMMENT ON COLUMN membership.refund.points_forfeited IS 'Points spent on the order whose lots had died: given back, and expired at once.';
+COMMENT ON COLUMN membership.refund.points_expired IS 'Part of the award that had expired unspent, and was not taken again.';
+COMMENT ON COLUMN membership.refund.loss IS 'Part of the award that program.clawback left with the member.';
+COMMENT ON COLUMN membership.refund.debt IS 'Part of points_clawed that became debt.';
+COMMENT ON COLUMN membership.refund.cash_shortfall IS 'Worth of the loss that the till may keep, currency.';
+COMMENT ON COLUMN membership.refund.complete IS 'Whether nothing was left of the purchase.';
+COMMENT ON COLUMN membership.refund.lines IS 'What has been returned of each line so far: {line_no, amount, quantity, closed, value (points'' money), restored, clawed, withheld (of it before an approval), growth, growth_withheld}.';
+
+CREATE TABLE membership.refund_claim (
+    merchant_id  integer NOT NULL,
+    order_ref    text    NOT NULL,
+    refund_ref   text    NOT NULL,
+    payload_hash bigint  NOT NULL,
+    member_id    bigint,
+    journal_no   bigint,
+    parked_at    timestamptz,
+    request      jsonb,
+    excess       numeric(18, @digits@),
+    CONSTRAINT refund_claim_pkey PRIMARY KEY (merchant_id, order_ref, refund_ref)
+);
+COMMENT ON TABLE membership.refund_claim IS 'Directory: a refund''s or correction''s key. Refunds whose sale has not come yet are parked here.';
+COMMENT ON COLUMN membership.refund_claim.journal_no IS 'What it was posted as; NULL = parked, or nothing could be applied.';
+COMMENT ON COLUMN membership.refund_claim.parked_at IS 'When it came before its sale; NULL = it did not.';
+COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines, at and member_id as called.';
+COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency; NULL = the sale has not come.';
+
+CREATE TABLE membership.exchange (
+    member_id   bigint NOT NULL,
+    purchase_no bigint NOT NULL,
+    journal_no  bigint NOT NULL,
+    amount      numeric(18, @digits@) NOT NULL,
+    CONSTRAINT exchange_pkey PRIMARY KEY (member_id, purchase_no, journal_no)
+);
+COMMENT ON TABLE membership.exchange IS 'Which part of what was returned of a purchase was exchanged for another (换货): that part earned as the old one did.';
+COMMENT ON COLUMN membership.exchange.purchase_no IS 'journal_no of the purchase that was returned.';
+COMMENT ON COLUMN membership.exchange.journal_no IS 'journal_no of the new purchase.';

@@ -98,13 +98,15 @@ CREATE OR REPLACE VIEW membership.member_statement AS
 SELECT j.member_id, j.journal_no, e.entry_no, j.verb, coalesce(e.points, 0) AS points,
        coalesce(e.balance_after, j.balance) AS balance_after,
        j.merchant_id, m.name AS merchant, j.order_ref, j.amount,
-       coalesce(j.reason, j.reason_code, j.purpose) AS reason, j.occurred_at, j.posted_at, j.last_entry_no, j.counterpart_id
+       coalesce(j.reason, j.reason_code, j.purpose) AS reason, j.occurred_at, j.posted_at, j.last_entry_no, j.counterpart_id,
+       j.refers_to
   FROM membership.journal j
   LEFT JOIN membership.ledger_entry e
          ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1
   LEFT JOIN membership.merchant m ON m.merchant_id = j.merchant_id;
 COMMENT ON VIEW membership.member_statement IS 'Points statement (积分明细): every entry, and every event that moved no points.';
-COMMENT ON COLUMN membership.member_statement.counterpart_id IS 'Of a transfer or merge: the other member.';
+COMMENT ON COLUMN membership.member_statement.counterpart_id IS 'Of a transfer or merge: the other member. With refers_to: whose event that is.';
+COMMENT ON COLUMN membership.member_statement.refers_to IS 'journal_no of the event that this one is about: of a refund, its sale.';
 COMMENT ON COLUMN membership.member_statement.last_entry_no IS 'The member''s last entry after the event; places events without entries between those with.';
 
 CREATE OR REPLACE VIEW membership.member_tier_progress AS
@@ -175,3 +177,18 @@ SELECT r.day, r.purpose, r.merchant_id, (count(*) - count(b.journal_no))::bigint
  WHERE r.verb IN ('redemption', 'capture')
  GROUP BY r.day, r.purpose, r.merchant_id;
 COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds by day, purpose and merchant, less those reversed: number, points, worth (currency).';
+
+CREATE OR REPLACE VIEW membership.refund_exception AS
+SELECT c.merchant_id, c.order_ref, c.refund_ref,
+       CASE WHEN c.excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END AS status,
+       (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, c.member_id, c.journal_no
+  FROM membership.refund_claim c
+ WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.excess > 0);
+COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
+
+CREATE OR REPLACE VIEW membership.clawback_loss AS
+SELECT r.posted_id AS member_id, r.journal_no, j.merchant_id, j.order_ref, j.posted_at, r.loss AS points, r.cash_shortfall
+  FROM membership.refund r
+  JOIN membership.journal j ON j.member_id = r.posted_id AND j.journal_no = r.journal_no
+ WHERE r.loss > 0;
+COMMENT ON VIEW membership.clawback_loss IS 'Points of returned goods that program.clawback left with the member, and what the till was told to keep for them (currency).';

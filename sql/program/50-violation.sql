@@ -55,6 +55,7 @@ SELECT e.member_id, 'extension_moves_points_to_a_later_end',
   LEFT JOIN membership.ledger_entry o ON o.member_id = t.member_id AND o.wallet_id = t.wallet_id AND o.entry_no = t.lot_no
  WHERE j.verb = 'extension'
    AND ((t.points, o.active_at, o.origin) IS DISTINCT FROM (-e.points, e.active_at, e.origin) OR j.points <> 0
+        OR e.moved_from IS DISTINCT FROM t.lot_no
         OR NOT coalesce(o.expires_at < e.expires_at, false))
 
 -- accounts against lots and entries
@@ -179,7 +180,7 @@ SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every 
   FROM membership.journal j
  WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'extension',
                       'tier_change', 'status_change', 'identity_change', 'redemption', 'authorization', 'capture', 'void', 'timeout', 'reversal',
-                      'transfer_out', 'transfer_in', 'merge_out', 'merge_in', 'erasure')
+                      'transfer_out', 'transfer_in', 'refund', 'correction', 'reassignment', 'merge_out', 'merge_in', 'erasure')
     OR j.status NOT IN ('posted', 'pending', 'review', 'rejected', 'imported')
     OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
         j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,
@@ -217,10 +218,21 @@ UNION ALL
 SELECT coalesce(r.member_id, j.member_id), 'receipt_and_purchase_belong_together',
        format('merchant %s order %s: journal %s', coalesce(r.merchant_id, j.merchant_id), coalesce(r.order_ref, j.order_ref), r.journal_no),
        format('merchant %s order %s: journal %s', j.merchant_id, j.order_ref, j.journal_no)
-  FROM membership.receipt r
-  FULL JOIN (SELECT member_id, journal_no, merchant_id, order_ref FROM membership.journal WHERE verb = 'accrual') j
+  FROM (SELECT * FROM membership.receipt WHERE member_id > 0) r
+  FULL JOIN (SELECT a.member_id, a.journal_no, a.merchant_id, a.order_ref FROM membership.journal a
+              WHERE a.verb = 'accrual'
+                -- one that was corrected or reassigned has handed its receipt on
+                AND NOT EXISTS (SELECT FROM membership.refund t
+                                  JOIN membership.journal e ON e.member_id = t.member_id AND e.journal_no = t.journal_no
+                                 WHERE t.member_id = a.member_id AND t.purchase_no = a.journal_no AND e.verb <> 'refund')) j
          ON r.member_id = j.member_id AND r.journal_no = j.journal_no
  WHERE r.member_id IS NULL OR j.member_id IS NULL OR (r.merchant_id, r.order_ref) IS DISTINCT FROM (j.merchant_id, j.order_ref)
+UNION ALL
+SELECT r.member_id, 'place_of_a_sale_has_its_refund', format('merchant %s order %s: a parked refund', r.merchant_id, r.order_ref), 'none'
+  FROM membership.receipt r
+ WHERE r.member_id = 0
+   AND NOT EXISTS (SELECT FROM membership.refund_claim c WHERE c.merchant_id = r.merchant_id AND c.order_ref = r.order_ref
+                                                           AND c.parked_at IS NOT NULL AND c.excess IS NULL)
 UNION ALL
 SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
   FROM membership.receipt_ref f
@@ -239,15 +251,25 @@ SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
        format('%s: %s purchases, basis %s, %s points, growth %s', coalesce(a.day, j.day), coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0), coalesce(j.growth, 0)),
        format('%s: %s purchases, basis %s, %s points, growth %s', coalesce(a.day, j.day), coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0), coalesce(a.growth, 0))
   FROM membership.activity_day a
-  FULL JOIN (SELECT member_id, day, sum(purchases) AS purchases, sum(basis) AS basis, sum(points) AS points, sum(growth) AS growth
+  FULL JOIN (SELECT x.member_id, x.day, sum(x.purchases) AS purchases, sum(x.basis) AS basis, sum(x.points) AS points,
+                    sum(x.growth) AS growth
                FROM (SELECT p.member_id, p.day, (p.verb = 'accrual')::integer AS purchases,
                             CASE p.verb WHEN 'accrual' THEN p.basis ELSE 0 END AS basis,
-                            CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END AS points, coalesce(p.growth, 0) AS growth
+                            CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END AS points,
+                            coalesce(p.growth, 0) AS growth
                        FROM membership.journal p
                       WHERE p.verb IN ('accrual', 'review')
                      UNION ALL
+                     SELECT e.member_id, p.day, -r.complete::integer, -e.basis, -(r.points_clawed + r.loss + r.points_expired),
+                            coalesce(e.growth, 0)
+                       FROM membership.journal e
+                       JOIN membership.refund r ON r.member_id = CASE e.verb WHEN 'refund' THEN coalesce(e.counterpart_id, e.member_id) ELSE e.member_id END
+                        AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no
+                       JOIN membership.journal p ON p.member_id = r.member_id AND p.journal_no = r.purchase_no
+                      WHERE e.verb IN ('refund', 'correction', 'reassignment')
+                     UNION ALL
                      SELECT member_id, day, purchases, basis, points_earned, growth FROM membership.activity_move) x
-              GROUP BY member_id, day) j ON a.member_id = j.member_id AND a.day = j.day
+              GROUP BY x.member_id, x.day) j ON a.member_id = j.member_id AND a.day = j.day
  WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0), coalesce(a.growth, 0))
        IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0), coalesce(j.growth, 0))
 UNION ALL
@@ -262,11 +284,11 @@ SELECT j.member_id, 'splits_balance_to_the_purchase',
  WHERE j.verb = 'accrual'
    AND j.amount <> coalesce(s.amount, 0) + j.merchant_collected + coalesce((j.tenders ->> 'value_at_merchants')::numeric, 0)
 UNION ALL
-SELECT s.member_id, 'split_has_its_purchase', format('a known kind, of an accrual, review, redemption, capture or reversal, journal %s', s.journal_no),
+SELECT s.member_id, 'split_has_its_purchase', format('a known kind, of an accrual, review, redemption, capture, reversal or refund, journal %s', s.journal_no),
        format('%s of %s', s.kind, coalesce(j.verb, 'no journal row'))
   FROM membership.merchant_split s
   LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review', 'redemption', 'capture', 'reversal')
+ WHERE j.verb IS NULL OR j.verb NOT IN ('accrual', 'review', 'redemption', 'capture', 'reversal', 'refund', 'correction', 'reassignment')
     OR s.kind NOT IN ('sale', 'commission', 'points_issued', 'points_redeemed', 'points_contribution')
 UNION ALL
 SELECT s.member_id, 'split_numbers_are_gapless', format('journal %s: 1 to %s', s.journal_no, s.n),
@@ -279,7 +301,7 @@ SELECT s.member_id, 'points_issued_not_more_than_awarded', format('journal %s: a
   FROM (SELECT member_id, journal_no, sum(points) AS points FROM membership.merchant_split
          WHERE kind = 'points_issued' GROUP BY member_id, journal_no) s
   JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE s.points > j.points
+ WHERE s.points > j.points AND j.verb IN ('accrual', 'review')
 UNION ALL
 SELECT j.member_id, 'tenders_are_what_was_redeemed', format('journal %s: %s points worth %s', j.journal_no, t.points, t.value),
        format('%s points worth %s', j.tenders ->> 'points', j.tenders ->> 'value')
@@ -304,7 +326,23 @@ SELECT coalesce(a.member_id, j.member_id), 'points_redeemed_of_a_day', format('%
                        JOIN membership.journal r ON r.member_id = coalesce(b.counterpart_id, b.member_id) AND r.journal_no = b.refers_to
                       WHERE b.verb = 'reversal'
                      UNION ALL
-                     SELECT member_id, day, points_redeemed FROM membership.activity_move) x
+                     SELECT member_id, day, points_redeemed FROM membership.activity_move
+                     UNION ALL
+                     -- refunds give the last taken back first, each from where the ones before ended
+                     SELECT e.member_id, w.day, -greatest(0, least(c.so_far, w.upto)
+                                                             - greatest(c.so_far - r.points_restored - r.points_forfeited, w.upto - w.points))
+                       FROM membership.journal e
+                       JOIN membership.refund r ON r.member_id = coalesce(e.counterpart_id, e.member_id)
+                        AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no
+                      CROSS JOIN LATERAL (SELECT sum((x.value ->> 'restored')::bigint) AS so_far FROM jsonb_array_elements(r.lines) x) c
+                      CROSS JOIN LATERAL (SELECT t.day, -t.points AS points, sum(-t.points) OVER (ORDER BY s.journal_no DESC) AS upto
+                                            FROM membership.journal p
+                                           CROSS JOIN jsonb_array_elements_text(p.tenders -> 'spent') n
+                                            JOIN membership.journal s ON s.member_id = p.member_id AND s.journal_no = n::bigint
+                                            JOIN membership.journal t ON t.member_id = CASE s.verb WHEN 'merge_in' THEN s.counterpart_id ELSE s.member_id END
+                                             AND t.journal_no = CASE s.verb WHEN 'merge_in' THEN s.refers_to ELSE s.journal_no END
+                                           WHERE p.member_id = r.member_id AND p.journal_no = r.purchase_no) w
+                      WHERE e.verb = 'refund') x
               GROUP BY member_id, day) j ON j.member_id = a.member_id AND j.day = a.day
  WHERE coalesce(a.points_redeemed, 0) <> coalesce(j.points, 0)
 UNION ALL
@@ -361,8 +399,120 @@ SELECT v.member_id, 'activity_moves_add_up', format('journal %s, %s: the opposit
                      JOIN membership.journal c ON c.member_id = w.member_id AND c.journal_no = w.journal_no
                     WHERE w.member_id = j.counterpart_id AND c.counterpart_id = v.member_id AND w.day = v.day
                       AND j.verb IN ('merge_out', 'merge_in') AND c.verb IN ('merge_out', 'merge_in') AND c.verb <> j.verb
-                      AND (w.purchases, w.basis, w.points_earned, w.growth, w.points_redeemed)
-                          = (-v.purchases, -v.basis, -v.points_earned, -v.growth, -v.points_redeemed))
+                      AND (w.purchases, w.basis, w.points_earned, w.growth, w.points_redeemed, w.refunded_of_day, w.refunded_on_day)
+                          = (-v.purchases, -v.basis, -v.points_earned, -v.growth, -v.points_redeemed, -v.refunded_of_day, -v.refunded_on_day))
+
+-- refunds against their sales
+UNION ALL
+SELECT r.member_id, 'refund_is_whole',
+       format('journal %s: a refund of journal %s, amount %s, %s points', r.journal_no, r.purchase_no, r.amount,
+              r.points_restored + r.points_forfeited - r.points_clawed),
+       format('%s of journal %s, amount %s, %s points', coalesce(e.verb, 'no journal row'), e.refers_to, e.amount, e.points)
+  FROM membership.refund r
+  LEFT JOIN membership.journal e ON e.member_id = r.posted_id AND e.journal_no = r.journal_no
+ WHERE (e.refers_to, e.amount, e.points)
+       IS DISTINCT FROM (r.purchase_no, r.amount, r.points_restored + r.points_forfeited - r.points_clawed)
+    OR e.verb NOT IN ('refund', 'correction', 'reassignment') OR r.cash_amount > r.amount OR r.cash_shortfall > r.cash_amount
+    OR r.debt > r.points_clawed OR least(r.amount, r.cash_amount, r.points_clawed, r.points_restored, r.points_forfeited,
+                                         r.points_expired, r.loss, r.debt, r.cash_shortfall) < 0
+UNION ALL
+SELECT e.member_id, 'refund_has_its_row', format('journal %s: a row of refund', e.journal_no), 'none'
+  FROM membership.journal e
+ WHERE e.verb IN ('refund', 'correction', 'reassignment')
+   AND NOT EXISTS (SELECT FROM membership.refund r
+                    WHERE r.member_id = CASE e.verb WHEN 'refund' THEN coalesce(e.counterpart_id, e.member_id) ELSE e.member_id END
+                      AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no)
+UNION ALL
+SELECT p.member_id, 'refunds_not_more_than_the_sale',
+       format('journal %s: at most %s, %s points given back, %s taken back', p.journal_no, p.amount,
+              coalesce(p.tenders ->> 'points', '0'), g.points),
+       format('%s, %s points given back, %s taken back', r.amount, r.given_back, r.taken)
+  FROM (SELECT member_id, purchase_no, sum(amount) AS amount, sum(points_restored + points_forfeited) AS given_back,
+               sum(points_clawed + loss + points_expired) AS taken, bool_or(complete) AS complete,
+               count(*) FILTER (WHERE complete) AS ends
+          FROM membership.refund GROUP BY member_id, purchase_no) r
+  JOIN membership.journal p ON p.member_id = r.member_id AND p.journal_no = r.purchase_no
+ CROSS JOIN LATERAL (SELECT CASE p.status WHEN 'imported' THEN p.points_wanted ELSE p.points END
+                            + coalesce((SELECT v.points FROM membership.source_key k
+                                          JOIN membership.journal v USING (member_id, journal_no)
+                                         WHERE k.member_id = p.member_id AND k.verb = 'review' AND k.ref = p.journal_no::text), 0) AS points) g
+ WHERE r.amount > p.amount OR r.given_back > coalesce((p.tenders ->> 'points')::bigint, 0) OR r.taken > g.points
+    OR r.ends > 1 OR (r.complete AND r.amount <> p.amount)
+UNION ALL
+SELECT r.member_id, 'refund_lines_add_up',
+       format('journal %s: %s, %s points taken back', r.purchase_no, r.amount, r.taken), format('%s, %s points', l.amount, l.taken)
+  FROM (SELECT member_id, purchase_no, sum(amount) AS amount, sum(points_clawed + loss + points_expired) AS taken
+          FROM membership.refund GROUP BY member_id, purchase_no) r
+ CROSS JOIN LATERAL (SELECT max(t.amount) AS amount, max(t.taken) AS taken
+                       FROM membership.refund f
+                      CROSS JOIN LATERAL (SELECT sum((x.value ->> 'amount')::numeric) AS amount,
+                                                 sum((x.value ->> 'clawed')::bigint - (x.value ->> 'withheld')::bigint) AS taken
+                                            FROM jsonb_array_elements(f.lines) x) t
+                      WHERE f.member_id = r.member_id AND f.purchase_no = r.purchase_no) l
+ WHERE (r.amount, r.taken) IS DISTINCT FROM (l.amount, l.taken)
+UNION ALL
+SELECT s.member_id, 'splits_are_not_reversed_twice',
+       format('journal %s merchant %s %s: 0 to %s', s.purchase_no, s.merchant_id, s.kind, s.owed), s.reversed::text
+  FROM (SELECT x.member_id, x.purchase_no, x.merchant_id, x.kind, sum(x.owed) AS owed, sum(x.reversed) AS reversed,
+               bool_or(x.complete) AS complete
+          FROM (SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, 0::numeric AS owed,
+                       -- a re-evaluation may make a funder owe more: a row the way of the sale's
+                       CASE WHEN EXISTS (SELECT FROM membership.merchant_split o
+                                          WHERE o.member_id = r.member_id AND o.merchant_id = t.merchant_id AND o.kind = t.kind
+                                            AND o.journal_no = r.purchase_no AND o.payer_party_id = t.payer_party_id
+                                            AND o.payee_party_id = t.payee_party_id AND t.payer_party_id <> t.payee_party_id)
+                            THEN -t.amount ELSE t.amount END AS reversed, r.complete
+                  FROM membership.refund r
+                  JOIN membership.merchant_split t ON t.member_id = r.posted_id AND t.journal_no = r.journal_no
+                UNION ALL
+                SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, false
+                  FROM (SELECT DISTINCT member_id, purchase_no FROM membership.refund) r
+                  JOIN membership.merchant_split t
+                         ON t.member_id = r.member_id
+                        AND (t.journal_no = r.purchase_no
+                             OR t.journal_no = (SELECT k.journal_no FROM membership.source_key k
+                                                 WHERE k.member_id = r.member_id AND k.verb = 'review'
+                                                   AND k.ref = r.purchase_no::text))) x
+         GROUP BY x.member_id, x.purchase_no, x.merchant_id, x.kind) s
+ WHERE s.reversed NOT BETWEEN 0 AND s.owed OR (s.complete AND s.kind = 'sale' AND s.reversed <> s.owed)
+UNION ALL
+SELECT coalesce(a.member_id, r.member_id), 'refunded_of_and_on_a_day',
+       format('%s: %s of it, %s on it', coalesce(a.day, r.day), coalesce(r.of_day, 0), coalesce(r.on_day, 0)),
+       format('%s: %s of it, %s on it', coalesce(a.day, r.day), coalesce(a.refunded_of_day, 0), coalesce(a.refunded_on_day, 0))
+  FROM membership.activity_day a
+  FULL JOIN (SELECT x.member_id, x.day, sum(x.of_day) AS of_day, sum(x.on_day) AS on_day
+               FROM (SELECT e.member_id, p.day, e.amount AS of_day, 0 AS on_day FROM membership.journal e
+                       JOIN membership.journal p ON p.member_id = coalesce(e.counterpart_id, e.member_id) AND p.journal_no = e.refers_to
+                      WHERE e.verb = 'refund'
+                     UNION ALL
+                     SELECT member_id, day, refunded_of_day, refunded_on_day FROM membership.activity_move
+                     UNION ALL
+                     SELECT e.member_id, e.day, 0, e.amount FROM membership.journal e WHERE e.verb = 'refund') x
+              GROUP BY x.member_id, x.day) r ON r.member_id = a.member_id AND r.day = a.day
+ WHERE (coalesce(a.refunded_of_day, 0), coalesce(a.refunded_on_day, 0)) IS DISTINCT FROM (coalesce(r.of_day, 0), coalesce(r.on_day, 0))
+UNION ALL
+SELECT c.member_id, 'refund_claim_has_its_refund', format('merchant %s order %s refund %s: journal %s', c.merchant_id, c.order_ref, c.refund_ref, c.journal_no),
+       'no such refund'
+  FROM membership.refund_claim c
+ WHERE c.journal_no IS NOT NULL
+   AND NOT EXISTS (SELECT FROM membership.journal e
+                     JOIN membership.refund r ON r.member_id = CASE e.verb WHEN 'refund' THEN coalesce(e.counterpart_id, e.member_id) ELSE e.member_id END
+                      AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no
+                    WHERE e.member_id = c.member_id AND e.journal_no = c.journal_no AND r.refund_ref = c.refund_ref)
+UNION ALL
+SELECT r.member_id, 'refund_has_its_claim', format('journal %s: refund %s claimed', r.journal_no, r.refund_ref), 'no claim'
+  FROM membership.refund r
+  JOIN membership.journal e ON e.member_id = r.posted_id AND e.journal_no = r.journal_no
+ WHERE r.refund_ref IS NOT NULL
+   AND NOT EXISTS (SELECT FROM membership.refund_claim c
+                    WHERE c.merchant_id = e.merchant_id AND c.order_ref = e.order_ref AND c.refund_ref = r.refund_ref
+                      AND c.member_id = r.posted_id AND c.journal_no = r.journal_no)
+UNION ALL
+SELECT x.member_id, 'exchanges_not_more_than_returned', format('journal %s: at most %s', x.purchase_no, coalesce(r.amount, 0)), x.amount::text
+  FROM (SELECT member_id, purchase_no, sum(amount) AS amount FROM membership.exchange GROUP BY member_id, purchase_no) x
+  LEFT JOIN (SELECT member_id, purchase_no, sum(amount) AS amount FROM membership.refund GROUP BY member_id, purchase_no) r
+         ON r.member_id = x.member_id AND r.purchase_no = x.purchase_no
+ WHERE x.amount > coalesce(r.amount, 0)
 
 -- members, tiers and configuration
 UNION ALL

@@ -7,6 +7,9 @@ CREATE OR REPLACE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCAT
 CREATE OR REPLACE TRIGGER ledger_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.ledger_entry
     FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_append_only();
 
+CREATE OR REPLACE TRIGGER refund_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON membership.refund
+    FOR EACH STATEMENT EXECUTE FUNCTION membership._guard_append_only();
+
 CREATE OR REPLACE TRIGGER program_keep BEFORE UPDATE OR DELETE ON membership.program
     FOR EACH ROW EXECUTE FUNCTION membership._guard_config('program_id', 'time_zone', 'currency', 'currency_digits');
 CREATE OR REPLACE TRIGGER party_keep BEFORE UPDATE OR DELETE ON membership.party

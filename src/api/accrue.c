@@ -6,7 +6,9 @@
 
 #include "api/accrue.h"
 #include "api/args.h"
+#include "api/exchange.h"
 #include "api/match.h"
+#include "api/refund.h"
 #include "engine/accrue.h"
 #include "engine/canary.h"
 #include "engine/ledger.h"
@@ -15,6 +17,7 @@
 #include "store/claim.h"
 #include "store/journal.h"
 #include "store/plan.h"
+#include "store/refund.h"
 #include "util/error.h"
 #include "util/money.h"
 
@@ -56,11 +59,12 @@ mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args, const
     MbrArgs row = MBR_NO_ARGS;
 
     mbr_record_failures(session, args->member_id, journal_no, purchase);
-    if (args->attributes == NULL)
+    if (args->attributes == NULL && purchase->frozen_facts == NULL)
         return;
     mbr_arg_int8(&row, args->member_id);
     mbr_arg_int8(&row, journal_no);
     mbr_arg_jsonb(&row, args->attributes);
+    mbr_arg_jsonb(&row, purchase->frozen_facts);
     (void)mbr_plan_run(session, MBR_PLAN_INSERT_CONTEXT, &row);
 }
 
@@ -81,7 +85,7 @@ mbr_accrue_load(const MbrPurchaseArgs *args)
 
 void
 mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
-                  const MbrTenders *tenders, MbrPurchase *purchase, bool explain)
+                  const MbrTenders *tenders, const MbrExchange *exchange, MbrPurchase *purchase, bool explain)
 {
     MbrScratch scratch;
     int n;
@@ -90,7 +94,11 @@ mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *loa
     mbr_tenders_post(session, args, load, work, tenders, purchase);
     mbr_purchase_check_tenders(args, load->config, purchase);
     mbr_sum_basis(purchase);
-    mbr_match_rules(session, args, load, work, purchase, explain);
+    if (exchange != NULL && exchange->amount > 0)
+        mbr_exchange_award(session, args, load, work, exchange, purchase);
+    else
+        mbr_match_rules(session, args, load, work, purchase, explain);
+    mbr_match_lives(load, work, purchase);
     n = purchase->nlines + purchase->nuses + 1;
     scratch =
         (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
@@ -105,6 +113,7 @@ mbr_accrue_one(MbrSession *session, MbrPurchaseArgs *args, MbrAccrual *result, c
     int64 hash = mbr_purchase_hash(args);
     MbrLoad load = mbr_accrue_load(args);
     MbrReceipt receipt, claim;
+    MbrExchange exchange;
     MbrTenders tenders;
     MbrWork work;
     int64 journal_no;
@@ -135,9 +144,15 @@ mbr_accrue_one(MbrSession *session, MbrPurchaseArgs *args, MbrAccrual *result, c
     }
     if (!mbr_claim_receipt_refs(session, args->refs, args->nrefs, args->merchant_id, args->order_ref))
         mbr_accrue_raise_other_member(args->order_ref); /* this member's own would have been found above */
-    mbr_accrue_decide(session, args, &load, &work, &tenders, &result->purchase, false);
+    exchange = mbr_exchange_find(session, args, load.config);
+    mbr_accrue_decide(session, args, &load, &work, &tenders, &exchange, &result->purchase, false);
     mbr_apply(session, &load, &work);
     mbr_accrue_write_context(session, args, &result->purchase, journal_no);
+    if (exchange.amount > 0)
+        mbr_exchange_store(session, load.config, args->member_id, exchange.purchase_no, journal_no,
+                           exchange.amount);
+    if (receipt.parked)
+        mbr_refund_parked(session, args, work.posted_at);
     result->journal_no = journal_no;
     result->balance = result->purchase.balance;
     result->duplicate = false;
@@ -161,7 +176,7 @@ preview(MbrSession *session, MbrPurchaseArgs *args, MbrAccrual *result, const Mb
     }
     mbr_settle(&work);
     tenders = mbr_tenders_find(session, args, &load, &work);
-    mbr_accrue_decide(session, args, &load, &work, &tenders, &result->purchase, true);
+    mbr_accrue_decide(session, args, &load, &work, &tenders, NULL, &result->purchase, true);
     result->journal_no = 0;
     result->balance = result->purchase.balance;
     result->duplicate = false;

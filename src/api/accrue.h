@@ -4,6 +4,7 @@
 
 #include "postgres.h"
 
+#include "api/exchange.h"
 #include "api/purchase.h"
 #include "api/result.h"
 #include "api/tender.h"
@@ -23,7 +24,8 @@ extern void mbr_accrue_first_result(MbrSession *session, const MbrConfig *config
                                     int64 hash, const MbrReceipt *receipt, bool by_ref, MbrAccrual *result);
 /* Decides a loaded and settled purchase; raises refusals. To explain is to tell of every rule in force. */
 extern void mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
-                              const MbrTenders *tenders, MbrPurchase *purchase, bool explain);
+                              const MbrTenders *tenders, const MbrExchange *exchange, MbrPurchase *purchase,
+                              bool explain);
 /* Keeps the attributes, if any, and which rules failed. */
 extern void mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args,
                                      const MbrPurchase *purchase, int64 journal_no);

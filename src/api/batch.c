@@ -400,7 +400,7 @@ post_in_memory(Batch *batch, MbrBatchRow *row)
     remember_work(batch, row->work);
     mbr_settle(row->work);
     row->result.journal_no = row->work->member.next_journal_no;
-    mbr_accrue_decide(batch->session, &row->args, &load, row->work, &no_tenders, &row->result.purchase,
+    mbr_accrue_decide(batch->session, &row->args, &load, row->work, &no_tenders, NULL, &row->result.purchase,
                       false);
     row->result.balance = row->result.purchase.balance;
     row->decided = true;
@@ -506,15 +506,19 @@ post_one_by_one(Batch *batch)
     }
 }
 
-/* Points that pay for a purchase are events of their own, which a batch does not decide in memory. */
+/* Points that pay for a purchase are events of their own, as are refunds that waited for it: not decided in
+ * memory, nor are exchanges. */
 static bool
-spends_points(const Batch *batch)
+needs_single_calls(const Batch *batch)
 {
-    for (int i = 0; i < batch->n; i++)
-        if (batch->rows[i].error == NULL &&
-            (batch->rows[i].args.ntenders > 0 ||
-             (batch->rows[i].work != NULL && batch->rows[i].work->member.order_spends > 0)))
+    for (int i = 0; i < batch->n; i++) {
+        const MbrBatchRow *row = &batch->rows[i];
+
+        if (row->error == NULL && (row->args.ntenders > 0 || row->args.exchange_of != NULL ||
+                                   (row->taken && row->receipt.member_id == 0) ||
+                                   (row->work != NULL && row->work->member.order_spends > 0)))
             return true;
+    }
     return false;
 }
 
@@ -526,12 +530,12 @@ mbr_batch_run(MbrSession *session, MbrBatchRow *rows, int n)
     mbr_tables_prepare(session);
     lock_members(&batch);
     load_members(&batch);
-    if (spends_points(&batch)) {
+    find_receipts(&batch);
+    if (needs_single_calls(&batch)) {
         mbr_tables_close(session);
         post_one_by_one(&batch);
         return batch.config;
     }
-    find_receipts(&batch);
     mbr_tables_rest(session);
     decide_rows(&batch);
     mbr_tables_close(session);

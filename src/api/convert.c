@@ -16,7 +16,7 @@ static const struct {
     {"member_id", INT8OID},      {"merchant_id", INT4OID},        {"amount", NUMERICOID},
     {"order_ref", TEXTOID},      {"occurred_at", TIMESTAMPTZOID}, {"channel", TEXTOID},
     {"lines", JSONBOID},         {"tenders", JSONBOID},           {"attributes", JSONBOID},
-    {"external_refs", JSONBOID}, {"at", TIMESTAMPTZOID},
+    {"external_refs", JSONBOID}, {"exchange_of", TEXTOID},        {"at", TIMESTAMPTZOID},
 };
 
 int

@@ -9,18 +9,18 @@
 
 #include "api/describe.h"
 #include "engine/limit.h"
+#include "rule/values.h"
 #include "util/calendar.h"
 #include "util/money.h"
 
-#define MASK(column) (UINT64CONST(1) << (column))
-
-#define PERSON_COLUMNS                                                                    \
-    (MASK(MBR_CTX_BIRTHDAY) | MASK(MBR_CTX_BIRTHDAY_MONTH) | MASK(MBR_CTX_BIRTHDAY_DAY) | \
-     MASK(MBR_CTX_AGE) | MASK(MBR_CTX_TAGS) | MASK(MBR_CTX_SOURCE) | MASK(MBR_CTX_MEMBER_ATTRIBUTES))
-#define HISTORY_COLUMNS                                                                              \
-    (MASK(MBR_CTX_FIRST_PURCHASE) | MASK(MBR_CTX_DAYS_SINCE_PURCHASE) | MASK(MBR_CTX_ORDERS_TODAY) | \
-     MASK(MBR_CTX_BASIS_TODAY) | MASK(MBR_CTX_ORDERS_MONTH) | MASK(MBR_CTX_BASIS_MONTH) |            \
-     MASK(MBR_CTX_ORDERS_12M) | MASK(MBR_CTX_BASIS_12M))
+#define PERSON_COLUMNS                                                                                      \
+    (MBR_COLUMN(MBR_CTX_BIRTHDAY) | MBR_COLUMN(MBR_CTX_BIRTHDAY_MONTH) | MBR_COLUMN(MBR_CTX_BIRTHDAY_DAY) | \
+     MBR_COLUMN(MBR_CTX_AGE) | MBR_COLUMN(MBR_CTX_TAGS) | MBR_COLUMN(MBR_CTX_SOURCE) |                      \
+     MBR_COLUMN(MBR_CTX_MEMBER_ATTRIBUTES))
+#define HISTORY_COLUMNS                                                                                      \
+    (MBR_COLUMN(MBR_CTX_FIRST_PURCHASE) | MBR_COLUMN(MBR_CTX_DAYS_SINCE_PURCHASE) |                          \
+     MBR_COLUMN(MBR_CTX_ORDERS_TODAY) | MBR_COLUMN(MBR_CTX_BASIS_TODAY) | MBR_COLUMN(MBR_CTX_ORDERS_MONTH) | \
+     MBR_COLUMN(MBR_CTX_BASIS_MONTH) | MBR_COLUMN(MBR_CTX_ORDERS_12M) | MBR_COLUMN(MBR_CTX_BASIS_12M))
 
 MbrSubject
 mbr_subject_of(const MbrConfig *config, const MbrPurchase *purchase, const MbrLine *line)
@@ -79,7 +79,7 @@ set(MbrContext *context, MbrContextColumn column, Datum value)
 static bool
 is_asked(const MbrDescription *description, MbrContextColumn column)
 {
-    return (description->columns & MASK(column)) != 0;
+    return (description->columns & MBR_COLUMN(column)) != 0;
 }
 
 static void
@@ -272,11 +272,37 @@ describe_firsts(const MbrDescription *description, const MbrSubject *subject, Mb
         set_first(description, subject, MBR_CTX_FIRST_IN_CATEGORY, context);
 }
 
+/* What was frozen of a subject. */
+static void
+recall(const MbrDescription *description, const MbrSubject *subject, MbrContext *context)
+{
+    Jsonb *facts = description->facts;
+    char key[16];
+    JsonbValue *found = NULL;
+    Jsonb *none;
+
+    snprintf(key, sizeof(key), "%d", subject->line == NULL ? 0 : subject->line->line_no);
+    if (facts != NULL)
+        found = getKeyJsonValueFromContainer(&facts->root, key, strlen(key), NULL);
+    if (found != NULL && found->type == jbvBinary) {
+        mbr_context_read(found->val.binary.data, context);
+        return;
+    }
+    none = DatumGetJsonbP(empty_object());
+    mbr_context_read(&none->root, context);
+}
+
 void
 mbr_describe(const MbrDescription *description, MbrSubject *subject)
 {
     MbrContext *context = palloc(sizeof(MbrContext));
 
+    subject->context = context;
+    if (description->frozen) {
+        recall(description, subject, context);
+        describe_amounts(description, subject->line, context);
+        return;
+    }
     memset(context->isnull, true, sizeof(context->isnull));
     describe_amounts(description, subject->line, context);
     describe_place(description, subject, context);
@@ -284,5 +310,29 @@ mbr_describe(const MbrDescription *description, MbrSubject *subject)
     describe_member(description, context);
     describe_history(description, context);
     describe_firsts(description, subject, context);
-    subject->context = context;
+}
+
+Jsonb *
+mbr_describe_freeze(const MbrSubject *order, const MbrSubject *lines, int nlines, uint64 columns)
+{
+    StringInfoData json;
+    char open = '{';
+
+    columns &= ~MBR_AMOUNT_COLUMNS;
+    if (columns == 0)
+        return NULL;
+    initStringInfo(&json);
+    for (int i = -1; i < nlines; i++) {
+        const MbrSubject *subject = i < 0 ? order : &lines[i];
+
+        if (subject->context == NULL)
+            continue;
+        appendStringInfo(&json, "%c\"%d\":", open, i < 0 ? 0 : subject->line->line_no);
+        mbr_context_write(&json, subject->context, columns);
+        open = ',';
+    }
+    if (open == '{')
+        return NULL;
+    appendStringInfoChar(&json, '}');
+    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }

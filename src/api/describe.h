@@ -6,6 +6,12 @@
 #include "rule/context.h"
 #include "store/facts.h"
 
+#define MBR_COLUMN(column) (UINT64CONST(1) << (column))
+/* What a return changes of an order; every other column is frozen. */
+#define MBR_AMOUNT_COLUMNS                                                                                  \
+    (MBR_COLUMN(MBR_CTX_ORDER_AMOUNT) | MBR_COLUMN(MBR_CTX_ORDER_BASIS) | MBR_COLUMN(MBR_CTX_LINE_AMOUNT) | \
+     MBR_COLUMN(MBR_CTX_LINE_BASIS) | MBR_COLUMN(MBR_CTX_QUANTITY))
+
 /* A purchase as a whole, or one of its lines. */
 typedef struct MbrSubject {
     const MbrMerchant *merchant;
@@ -26,6 +32,9 @@ typedef struct MbrDescription {
     uint64 columns;          /* asked for by some condition */
     const MbrSubject *lines; /* of the purchase; those described have a context */
 
+    bool frozen;  /* not described anew: amounts as they are, the rest from facts */
+    Jsonb *facts; /* NULL = none */
+
     /* filled when they are */
     struct pg_tm local; /* wall clock of the purchase */
     fsec_t fraction;
@@ -39,6 +48,10 @@ extern MbrSubject mbr_subject_of(const MbrConfig *config, const MbrPurchase *pur
 extern void mbr_describe_prepare(MbrDescription *description);
 /* Fills the asked columns for a subject. */
 extern void mbr_describe(const MbrDescription *description, MbrSubject *subject);
+
+/* Freezes the columns of those described, but for amounts; NULL = nothing is left to freeze. */
+extern Jsonb *
+mbr_describe_freeze(const MbrSubject *order, const MbrSubject *lines, int nlines, uint64 columns);
 
 /* Local wall-clock time of the purchase. */
 extern Timestamp mbr_local_timestamp(int64 moment, pg_tz *zone);

@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
+#include "api/refund.h"
 #include "api/accrue.h"
 #include "api/args.h"
 #include "api/contain.h"
@@ -244,6 +245,8 @@ post_purchase(MbrSession *session, Row *row)
     mbr_import(&work, &purchase);
     mbr_raise_refusal(&work);
     mbr_apply(session, &load, &work);
+    if (taken.parked)
+        mbr_refund_parked(session, args, work.posted_at);
 }
 
 /* ------------------------------------------------------------------ tiers */

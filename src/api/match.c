@@ -162,6 +162,7 @@ add_trial(Match *match, MbrUse *use, MbrSubject *subject)
                             ? palloc(sizeof(Trial) * match->max_trials)
                             : repalloc_huge(match->trials, sizeof(Trial) * match->max_trials);
     }
+    use->asked = true;
     match->trials[match->ntrials++] = (Trial){use, subject};
 }
 
@@ -280,7 +281,8 @@ ask_conditions(Match *match)
 
     if (match->ntrials == 0)
         return;
-    mbr_describe_prepare(&match->about);
+    if (!match->about.frozen)
+        mbr_describe_prepare(&match->about);
     for (int i = 0; i < match->ntrials; i++) {
         Trial *trial = &match->trials[i];
 
@@ -292,24 +294,6 @@ ask_conditions(Match *match)
     mbr_evaluate(probes, match->ntrials);
     for (int i = 0; i < match->ntrials; i++)
         conclude(match, &match->trials[i], &probes[i]);
-}
-
-/* The points of a rule live as those of the line, unless the rule says otherwise. */
-static void
-set_lives(const Match *match, MbrUse *use, const MbrRuleVersion *version)
-{
-    const MbrPurchase *purchase = match->purchase;
-
-    for (int i = 0; use->cells != NULL && i < purchase->nlines; i++) {
-        MbrCell *cell = &use->cells[i];
-        MbrLife life = {purchase->lines[i].active_at, purchase->lines[i].expires_at};
-
-        if (cell->matched && (version->expiry != NULL || version->pending_days >= 0))
-            life = mbr_points_life(match->about.load, match->about.work, match->lines[i].merchant,
-                                   version->pending_days, version->expiry);
-        cell->active_at = life.active_at;
-        cell->expires_at = life.expires_at;
-    }
 }
 
 static void
@@ -329,31 +313,59 @@ set_subjects(Match *match)
     }
 }
 
-/* Keeps what is to be told, in its order, with the life of its points. */
+static bool
+is_asked_again(const MbrUse *use)
+{
+    return use->rule->refund_mode == MBR_REFUND_REEVALUATE && !use->rule->shadow;
+}
+
+/* Whether a return will ask rules again, and if so what they saw. */
+static bool
+freeze_facts(const Match *match)
+{
+    MbrPurchase *purchase = match->purchase;
+    uint64 columns = 0;
+    bool again = false;
+
+    for (int i = 0; i < purchase->nuses; i++) {
+        const MbrUse *use = &purchase->uses[i];
+
+        if (!is_asked_again(use))
+            continue;
+        again = again || use->outcome == MBR_OUTCOME_APPLIED;
+        if (use->asked)
+            columns |= mbr_condition_columns(match->versions[i]->condition);
+    }
+    if (again)
+        purchase->frozen_facts = mbr_describe_freeze(&match->order, match->lines, purchase->nlines, columns);
+    return again;
+}
+
+/* Keeps what is to be told, in its order, and what a return will ask again. */
 static void
 keep_uses(Match *match)
 {
     MbrPurchase *purchase = match->purchase;
+    bool again = freeze_facts(match);
     int kept = 0;
 
     for (int i = 0; i < purchase->nuses; i++) {
-        if (purchase->uses[i].outcome == MBR_OUTCOME_NOT_MATCHED && !match->explain)
+        const MbrUse *use = &purchase->uses[i];
+
+        if (use->outcome == MBR_OUTCOME_NOT_MATCHED && !match->explain &&
+            !(again && use->asked && is_asked_again(use)))
             continue;
-        if (purchase->uses[i].outcome == MBR_OUTCOME_APPLIED)
-            set_lives(match, &purchase->uses[i], match->versions[i]);
-        purchase->uses[kept++] = purchase->uses[i];
+        purchase->uses[kept++] = *use;
     }
     purchase->nuses = kept;
 }
 
 /* Each line may open a lot for base and tier, and one for each rule with a life of its own. */
-static void
-make_room(const Match *match, MbrLoad *load, MbrWork *work)
+void
+mbr_match_room(const MbrPurchase *purchase, MbrLoad *load, MbrWork *work)
 {
-    int nlines = match->purchase->nlines;
-
-    load->new_lots = nlines * (1 + match->purchase->nuses);
-    load->new_splits = nlines * (4 + match->purchase->nuses);
+    load->new_lots = purchase->nlines * (1 + purchase->nuses);
+    load->new_splits = purchase->nlines * (4 + purchase->nuses);
     mbr_load_room(load, work);
 }
 
@@ -390,7 +402,90 @@ mbr_match_rules(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load,
     ask_conditions(&match);
     keep_uses(&match);
     if (purchase->nuses > 0)
-        make_room(&match, load, work);
+        mbr_match_room(purchase, load, work);
+}
+
+/* The points of a rule live as those of the line, unless the rule says otherwise. */
+void
+mbr_match_lives(const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase)
+{
+    for (int u = 0; u < purchase->nuses; u++) {
+        const MbrUse *use = &purchase->uses[u];
+        const MbrRuleVersion *version = mbr_version_of(use->rule);
+        bool own = version->expiry != NULL || version->pending_days >= 0;
+
+        for (int i = 0; use->outcome == MBR_OUTCOME_APPLIED && i < purchase->nlines; i++) {
+            MbrCell *cell = &use->cells[i];
+            MbrLife life = {purchase->lines[i].active_at, purchase->lines[i].expires_at};
+
+            if (cell->matched && own)
+                life = mbr_points_life(load, work,
+                                       mbr_need_merchant(load->config, purchase->lines[i].terms->merchant_id),
+                                       version->pending_days, version->expiry);
+            cell->active_at = life.active_at;
+            cell->expires_at = life.expires_at;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ matching again */
+
+/* A rule holds where it held, on what is left. */
+static void
+hold_on(const MbrPurchase *purchase, const MbrUse *then, MbrUse *use)
+{
+    if (then->outcome == MBR_OUTCOME_NOT_MATCHED)
+        return;
+    use->outcome = MBR_OUTCOME_APPLIED;
+    for (int i = 0; i < purchase->nlines; i++)
+        use->cells[i].matched = then->cells[i].matched && purchase->lines[i].eligible;
+}
+
+/* Whether the condition can be asked: there is one, it compiles, and what it saw is known. */
+static bool
+can_be_asked(const Match *match, MbrRuleVersion *version)
+{
+    if (version->text == NULL ||
+        mbr_compile(CurrentMemoryContext, version->text, &version->condition) != NULL)
+        return false;
+    return match->about.facts != NULL ||
+           (mbr_condition_columns(version->condition) & ~MBR_AMOUNT_COLUMNS) == 0;
+}
+
+static void
+try_again(Match *match, MbrRuleVersion *version, const MbrUse *then, MbrUse *use)
+{
+    *use = (MbrUse){.rule = &version->rule, .cells = palloc0(sizeof(MbrCell) * match->purchase->nlines)};
+    if (version->rule.refund_mode != MBR_REFUND_REEVALUATE || !can_be_asked(match, version))
+        hold_on(match->purchase, then, use);
+    else if (!version->rule.line_scope)
+        try_subject(match, version, use, &match->order);
+    else
+        for (int i = 0; i < match->purchase->nlines; i++)
+            if (match->lines[i].line != NULL)
+                try_subject(match, version, use, &match->lines[i]);
+}
+
+void
+mbr_match_again(MbrSession *session, const MbrLoad *load, const MbrPurchase *sale, Jsonb *facts,
+                MbrPurchase *left)
+{
+    MbrRuleSet set = {.context = CurrentMemoryContext};
+    Match match = {
+        .about = {.session = session, .load = load, .purchase = left, .frozen = true, .facts = facts},
+        .purchase = left,
+        .set = &set};
+
+    set_subjects(&match);
+    left->uses = palloc(sizeof(MbrUse) * Max(sale->nuses, 1));
+    match.versions = palloc(sizeof(MbrRuleVersion *) * Max(sale->nuses, 1));
+    for (left->nuses = 0; left->nuses < sale->nuses; left->nuses++) {
+        const MbrUse *then = &sale->uses[left->nuses];
+
+        match.versions[left->nuses] = unconstify(MbrRuleVersion *, mbr_version_of(then->rule));
+        try_again(&match, match.versions[left->nuses], then, &left->uses[left->nuses]);
+    }
+    ask_conditions(&match);
 }
 
 void

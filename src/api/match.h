@@ -13,6 +13,19 @@
 extern void mbr_match_rules(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                             MbrPurchase *purchase, bool explain);
 
+/* Makes room in work for what the purchase's rules may post. */
+extern void mbr_match_room(const MbrPurchase *purchase, MbrLoad *load, MbrWork *work);
+
+/* When the points of the rules that count become active and die. */
+extern void mbr_match_lives(const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase);
+
+/*
+ * Fills left->uses with the rules that a sale froze, as they are met by what is left of it: doc/refunds.md,
+ * "Re-evaluation".
+ */
+extern void mbr_match_again(MbrSession *session, const MbrLoad *load, const MbrPurchase *sale, Jsonb *facts,
+                            MbrPurchase *left);
+
 /*
  * Compiles a rule's condition, when first needed, into the memory of the rules. One that was accepted when it
  * was saved and is not any more, by another PostgreSQL say, returns the error.

@@ -6,6 +6,7 @@
 #include "utils/datum.h"
 
 #include "api/args.h"
+#include "api/json.h"
 #include "api/purchase.h"
 #include "engine/canary.h"
 #include "util/calendar.h"
@@ -78,6 +79,18 @@ mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *me
 }
 
 int64
+mbr_line_quantity(const MbrLine *line)
+{
+    Datum quantity;
+
+    if (line->quantity == NULL)
+        return 0;
+    quantity = DirectFunctionCall3(numeric_in, CStringGetDatum(line->quantity), ObjectIdGetDatum(InvalidOid),
+                                   Int32GetDatum(-1));
+    return mbr_money_parse(DatumGetNumeric(quantity), MBR_RATE_DIGITS, "quantity");
+}
+
+int64
 mbr_purchase_hash(const MbrPurchaseArgs *args)
 {
     MbrPayload payload;
@@ -89,6 +102,7 @@ mbr_purchase_hash(const MbrPurchaseArgs *args)
     mbr_payload_add_jsonb(&payload, args->tenders_json);
     mbr_payload_add_jsonb(&payload, args->attributes);
     mbr_payload_add_jsonb(&payload, args->refs_json);
+    mbr_payload_add_text(&payload, args->exchange_of);
     mbr_payload_add_time(&payload, args->occurred_at);
     mbr_payload_add_time(&payload, args->at);
     return mbr_payload_hash(&payload);
@@ -215,116 +229,34 @@ numeric_is_negative(Numeric value)
 }
 
 static void
-refuse_key(const char *what, const char *key)
-{
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("%s has an unknown key \"%s\"", what, mbr_clip(key)),
-                    errdetail("Unknown keys are refused, so that a slip of the pen is not lost."),
-                    errhint("See the argument's description for the keys it knows.")));
-}
-
-static void
-refuse_value(const char *what, const char *key, const char *expected)
-{
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" of %s must be %s", key, what, expected),
-             errdetail("It is missing, or has another value."),
-             errhint("Correct \"%s\", or leave it out where it is optional.", key)));
-}
-
-static char *
-json_text(const JsonbValue *value, const char *what, const char *key)
-{
-    char *text;
-
-    if (value->type != jbvString)
-        refuse_value(what, key, "a text");
-    text = pnstrdup(value->val.string.val, value->val.string.len);
-    mbr_check_text(text, key, MBR_MAX_REF);
-    return text;
-}
-
-static Numeric
-json_number(const JsonbValue *value, const char *what, const char *key)
-{
-    if (value->type != jbvNumeric)
-        refuse_value(what, key, "a number");
-    return DatumGetNumeric(datumCopy(NumericGetDatum(value->val.numeric), false, -1));
-}
-
-static int
-json_id(const JsonbValue *value, const char *what, const char *key)
-{
-    int64 id = mbr_money_parse(json_number(value, what, key), 0, key);
-
-    if (id < 1 || id > PG_INT32_MAX)
-        refuse_value(what, key, "a whole number from 1 to 2147483647");
-    return (int)id;
-}
-
-static void
 set_line_key(MbrLineArg *line, const char *key, const JsonbValue *value)
 {
     const char *what = "a line";
 
     if (strcmp(key, "line_no") == 0)
-        line->line_no = json_id(value, what, key);
+        line->line_no = mbr_json_id(value, what, key);
     else if (strcmp(key, "merchant_id") == 0)
-        line->merchant_id = json_id(value, what, key);
+        line->merchant_id = mbr_json_id(value, what, key);
     else if (strcmp(key, "category") == 0)
-        line->category = json_text(value, what, key);
+        line->category = mbr_json_text(value, what, key);
     else if (strcmp(key, "brand") == 0)
-        line->brand = json_text(value, what, key);
+        line->brand = mbr_json_text(value, what, key);
     else if (strcmp(key, "sku") == 0)
-        line->sku = json_text(value, what, key);
+        line->sku = mbr_json_text(value, what, key);
     else if (strcmp(key, "amount") == 0)
-        line->amount = json_number(value, what, key);
+        line->amount = mbr_json_number(value, what, key);
     else if (strcmp(key, "quantity") == 0) {
-        int64 quantity = mbr_money_parse(json_number(value, what, key), MBR_RATE_DIGITS, key);
+        int64 quantity = mbr_money_parse(mbr_json_number(value, what, key), MBR_RATE_DIGITS, key);
 
         if (quantity <= 0)
-            refuse_value(what, key, "a number above 0");
+            mbr_json_refuse_value(what, key, "a number above 0");
         line->quantity = mbr_rate_text(quantity, MBR_RATE_DIGITS);
     } else if (strcmp(key, "eligible") == 0) {
         if (value->type != jbvBool)
-            refuse_value(what, key, "true or false");
+            mbr_json_refuse_value(what, key, "true or false");
         line->eligible = value->val.boolean;
     } else
-        refuse_key(what, key);
-}
-
-typedef void (*SetKey)(void *object, const char *key, const JsonbValue *value);
-
-/*
- * Calls set for every key of every object of a flat array; element i's object is at objects + i * size.
- * A null value counts as a key left out.
- */
-static void
-walk_array(Jsonb *json, const char *what, void *objects, size_t size, SetKey set)
-{
-    JsonbIterator *iterator = JsonbIteratorInit(&json->root);
-    JsonbIteratorToken token;
-    JsonbValue value;
-    int at = -1;
-    char *key = NULL;
-
-    (void)JsonbIteratorNext(&iterator, &value, false);
-    while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE) {
-        if (token == WJB_ELEM) {
-            JsonbIterator *inner;
-
-            at++;
-            if (value.type != jbvBinary || !JsonContainerIsObject(value.val.binary.data))
-                refuse_value(what, "element", "an object");
-            inner = JsonbIteratorInit(value.val.binary.data);
-            while ((token = JsonbIteratorNext(&inner, &value, true)) != WJB_DONE) {
-                if (token == WJB_KEY)
-                    key = pnstrdup(value.val.string.val, value.val.string.len);
-                else if (token == WJB_VALUE && value.type != jbvNull)
-                    set((char *)objects + size * at, key, &value);
-            }
-        }
-    }
+        mbr_json_refuse_key(what, key);
 }
 
 static void
@@ -347,10 +279,10 @@ mbr_purchase_parse_lines(MbrPurchaseArgs *args)
     args->lines = palloc0(sizeof(MbrLineArg) * args->nlines);
     for (int i = 0; i < args->nlines; i++)
         args->lines[i].eligible = true;
-    walk_array(args->lines_json, "lines", args->lines, sizeof(MbrLineArg), set_line);
+    mbr_json_walk(args->lines_json, "lines", args->lines, sizeof(MbrLineArg), set_line);
     for (int i = 0; i < args->nlines; i++)
         if (args->lines[i].amount == NULL)
-            refuse_value("a line", "amount", "a number");
+            mbr_json_refuse_value("a line", "amount", "a number");
 }
 
 static void
@@ -360,19 +292,19 @@ set_tender(void *object, const char *key, const JsonbValue *value)
     const char *what = "a tender";
 
     if (strcmp(key, "kind") == 0)
-        tender->kind = json_text(value, what, key);
+        tender->kind = mbr_json_text(value, what, key);
     else if (strcmp(key, "amount") == 0)
-        tender->amount = json_number(value, what, key);
+        tender->amount = mbr_json_number(value, what, key);
     else if (strcmp(key, "points") == 0)
-        tender->points = mbr_money_parse(json_number(value, what, key), 0, key);
+        tender->points = mbr_money_parse(mbr_json_number(value, what, key), 0, key);
     else if (strcmp(key, "ref") == 0)
-        tender->ref = json_text(value, what, key);
+        tender->ref = mbr_json_text(value, what, key);
     else if (strcmp(key, "hold_ref") == 0)
-        tender->hold_ref = json_text(value, what, key);
+        tender->hold_ref = mbr_json_text(value, what, key);
     else if (strcmp(key, "merchant_id") == 0)
-        tender->merchant_id = json_id(value, what, key);
+        tender->merchant_id = mbr_json_id(value, what, key);
     else
-        refuse_key(what, key);
+        mbr_json_refuse_key(what, key);
 }
 
 static void
@@ -381,17 +313,17 @@ check_tender(const MbrTenderArg *tender)
     bool is_points = tender->kind != NULL && strcmp(tender->kind, "points") == 0;
 
     if (tender->kind == NULL || (!is_points && strcmp(tender->kind, "cash") != 0))
-        refuse_value("a tender", "kind", "cash or points");
+        mbr_json_refuse_value("a tender", "kind", "cash or points");
     if (tender->amount == NULL && !is_points)
-        refuse_value("a tender", "amount", "given");
+        mbr_json_refuse_value("a tender", "amount", "given");
     if (tender->amount != NULL && numeric_is_negative(tender->amount))
-        refuse_value("a tender", "amount", "0 or more");
+        mbr_json_refuse_value("a tender", "amount", "0 or more");
     if (is_points ? (tender->points < 0 || tender->points > MBR_MAX_POINTS ||
                      (tender->points == 0 && tender->hold_ref == NULL))
                   : tender->points != 0)
-        refuse_value("a tender", "points", "1 to 10^15, of kind points only");
+        mbr_json_refuse_value("a tender", "points", "1 to 10^15, of kind points only");
     if (!is_points && tender->hold_ref != NULL)
-        refuse_value("a tender", "hold_ref", "of kind points");
+        mbr_json_refuse_value("a tender", "hold_ref", "of kind points");
 }
 
 /* Cash is added up; tenders of points are kept, for they do something. */
@@ -406,7 +338,7 @@ parse_tenders(MbrPurchaseArgs *args)
         return;
     n = JB_ROOT_COUNT(args->tenders_json);
     tenders = palloc0(sizeof(MbrTenderArg) * Max(n, 1));
-    walk_array(args->tenders_json, "tenders", tenders, sizeof(MbrTenderArg), set_tender);
+    mbr_json_walk(args->tenders_json, "tenders", tenders, sizeof(MbrTenderArg), set_tender);
     for (int i = 0; i < n; i++) {
         check_tender(&tenders[i]);
         if (strcmp(tenders[i].kind, "points") == 0)
@@ -437,7 +369,7 @@ parse_external_refs(MbrPurchaseArgs *args)
             key = pnstrdup(value.val.string.val, value.val.string.len);
             mbr_check_text(key, "kind of external_refs", MBR_MAX_WORD);
         } else if (token == WJB_VALUE) {
-            args->refs[args->nrefs++] = (MbrExternalRef){key, json_text(&value, "external_refs", key)};
+            args->refs[args->nrefs++] = (MbrExternalRef){key, mbr_json_text(&value, "external_refs", key)};
         }
     }
 }
@@ -468,6 +400,7 @@ mbr_purchase_read(FunctionCallInfo fcinfo, MbrPurchaseArgs *args)
     mbr_purchase_read_common(fcinfo, args);
     mbr_require(fcinfo, 3, "order_ref");
     args->refs_json = mbr_get_json_object(fcinfo, 9, "external_refs");
-    args->at = mbr_get_time(fcinfo, 10, "at");
+    args->exchange_of = mbr_get_optional_text(fcinfo, 10, "exchange_of", MBR_MAX_REF);
+    args->at = mbr_get_time(fcinfo, 11, "at");
     parse_external_refs(args);
 }

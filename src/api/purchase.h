@@ -51,10 +51,11 @@ typedef struct MbrPurchaseArgs {
     Jsonb *refs_json;
     MbrExternalRef *refs;
     int nrefs;
+    const char *exchange_of; /* order_ref of returned goods; NULL = none */
     int64 at;
 } MbrPurchaseArgs;
 
-#define MBR_PURCHASE_ARGS 11 /* of accrue_points, and columns of type purchase */
+#define MBR_PURCHASE_ARGS 12 /* of accrue_points, and columns of type purchase */
 
 /* Reads the arguments of accrue_points; lines, tenders and refs from their JSON. */
 extern void mbr_purchase_read(FunctionCallInfo fcinfo, MbrPurchaseArgs *args);
@@ -91,6 +92,9 @@ typedef struct MbrLife {
  */
 extern MbrLife mbr_points_life(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant,
                                int pending_days, const MbrExpiry *expiry);
+
+/* A line's quantity, scaled by MBR_RATE_SCALE; 0 = not known. */
+extern int64 mbr_line_quantity(const MbrLine *line);
 
 extern const MbrMerchant *mbr_need_merchant(const MbrConfig *config, int merchant_id);
 /* Gives a line the terms of its merchant on the day of purchase, and the life of its points. */

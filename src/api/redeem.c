@@ -211,7 +211,8 @@ reverse(FunctionCallInfo fcinfo, MbrSession *session, const ReverseArgs *args)
     reversal.journal_no = event.journal_no;
     reversal.merged_id = event.member_id == load.member_id ? 0 : event.member_id;
     reversal.day = event.day;
-    reversal.parts = mbr_taken_by(session, event.member_id, event.journal_no, &reversal.nparts);
+    reversal.parts =
+        mbr_taken_by(session, load.member_id, event.member_id, event.journal_no, &reversal.nparts);
     reversal.splits =
         mbr_splits_of(session, load.config, event.member_id, event.journal_no, &reversal.nsplits);
     if (load.config->reinstatement_days > 0)

@@ -5,6 +5,7 @@
 
 #include "api/args.h"
 #include "api/event.h"
+#include "api/match.h"
 #include "api/purchase.h"
 #include "api/result.h"
 #include "engine/accrue.h"
@@ -13,18 +14,12 @@
 #include "store/claim.h"
 #include "store/journal.h"
 #include "store/plan.h"
+#include "store/sale.h"
 #include "store/verb.h"
 #include "util/error.h"
 #include "util/payload.h"
 
 PG_FUNCTION_INFO_V1(membership_review_accrual);
-
-/* A rule's part of the award, and what it said of the life of its points. */
-typedef struct FrozenRule {
-    MbrRule rule; /* as far as splits and lots ask */
-    MbrExpiry *expiry;
-    int pending_days;
-} FrozenRule;
 
 typedef struct Review {
     int64 member_id;
@@ -33,115 +28,78 @@ typedef struct Review {
     const char *reason;
 } Review;
 
-/* The lines as frozen at the purchase; the journal is append-only, so they need no lock. */
 static void
-read_lines(MbrSession *session, const Review *review, int digits, MbrPurchase *purchase, int **merchants)
+read_sale(MbrSession *session, const MbrConfig *config, const Review *review, MbrSale *sale)
 {
-    MbrArgs args = MBR_NO_ARGS;
-
-    mbr_arg_int8(&args, review->member_id);
-    mbr_arg_int8(&args, review->journal_no);
-    purchase->nlines = (int)mbr_plan_run(session, MBR_PLAN_LOAD_LINES, &args);
-    if (purchase->nlines == 0)
+    if (!mbr_sale_read(session, config, review->member_id, review->journal_no, sale) ||
+        sale->event.purchase.status != MBR_ACCRUAL_REVIEW)
         ereport(ERROR,
                 (errcode(MBR_ERR_NO_REVIEW),
                  errmsg("member " INT64_FORMAT " has no purchase under review with journal_no " INT64_FORMAT,
                         review->member_id, review->journal_no),
                  errdetail("There is no such event, or its status is not review."),
                  errhint("Take journal_no from the result of accrue_points.")));
-    purchase->lines = palloc0(sizeof(MbrLine) * purchase->nlines);
-    *merchants = palloc(sizeof(int) * purchase->nlines);
-    for (int i = 0; i < purchase->nlines; i++) {
-        purchase->lines[i] = (MbrLine){.line_no = mbr_col_int4(i, 1, 0),
-                                       .amount = mbr_col_money(i, 3, digits),
-                                       .basis = mbr_col_money(i, 4, digits),
-                                       .points = mbr_col_int8(i, 5, 0)};
-        (*merchants)[i] = mbr_col_int4(i, 2, 0);
-    }
 }
 
+/* The parts of a line's award, base and tier first, become parts of what is left of it; rules of mode none
+ * keep theirs. */
 static void
-read_rule(uint64 row, FrozenRule *frozen)
+shrink_line(MbrPurchase *purchase, int line, int64 withheld)
 {
-    char *expiry = mbr_col_text(row, 9);
+    int n = purchase->nuses + 1;
+    MbrWide *weights = palloc0(sizeof(MbrWide) * n);
+    MbrWide *remainders = palloc(sizeof(MbrWide) * n);
+    int64_t *parts = palloc(sizeof(int64_t) * n);
+    int64 whole = purchase->lines[line].base_points;
 
-    *frozen = (FrozenRule){.rule = {.rule_id = mbr_col_int4(row, 1, 0),
-                                    .version = mbr_col_int4(row, 2, 0),
-                                    .code = mbr_col_text(row, 3),
-                                    .effect = mbr_effect_of(mbr_col_text(row, 4)),
-                                    .funder_party = mbr_col_int4(row, 8, 0)},
-                           .pending_days = mbr_col_int4(row, 10, -1)};
-    if (expiry == NULL)
-        return;
-    frozen->expiry = palloc(sizeof(MbrExpiry));
-    if (!mbr_expiry_parse(expiry, frozen->expiry))
-        elog(ERROR, "expiry policy \"%s\" of a rule is not known", expiry);
-}
+    weights[0] = whole;
+    for (int u = 0; u < purchase->nuses; u++) {
+        const MbrUse *use = &purchase->uses[u];
 
-static MbrLine *
-line_of(const MbrPurchase *purchase, int line_no)
-{
-    for (int i = 0; i < purchase->nlines; i++)
-        if (purchase->lines[i].line_no == line_no)
-            return &purchase->lines[i];
-    elog(ERROR, "line %d of a purchase under review does not exist", line_no);
-}
-
-/* What rules gave of the award; the rest of each line is base and tier. Rows come by rule, then line. */
-static FrozenRule *
-read_parts(MbrSession *session, const Review *review, MbrPurchase *purchase)
-{
-    MbrArgs args = MBR_NO_ARGS;
-    FrozenRule *rules;
-    int n;
-
-    for (int i = 0; i < purchase->nlines; i++)
-        purchase->lines[i].base_points = purchase->lines[i].points;
-    mbr_arg_int8(&args, review->member_id);
-    mbr_arg_int8(&args, review->journal_no);
-    n = (int)mbr_plan_run(session, MBR_PLAN_LOAD_PARTS, &args);
-    rules = palloc(sizeof(FrozenRule) * Max(n, 1));
-    purchase->uses = palloc(sizeof(MbrUse) * Max(n, 1));
-    for (int i = 0; i < n; i++) {
-        int last = purchase->nuses - 1;
-        MbrLine *line;
-        MbrUse *use;
-
-        if (last < 0 || rules[last].rule.rule_id != mbr_col_int4(i, 1, 0)) {
-            last = purchase->nuses++;
-            read_rule(i, &rules[last]);
-            purchase->uses[last] = (MbrUse){.rule = &rules[last].rule,
-                                            .outcome = MBR_OUTCOME_APPLIED,
-                                            .cells = palloc0(sizeof(MbrCell) * purchase->nlines)};
-            purchase->growth += mbr_col_int8(i, 7, 0);
-        }
-        use = &purchase->uses[last];
-        if (use->rule->effect == MBR_EFFECT_GROWTH)
+        if (use->outcome != MBR_OUTCOME_APPLIED || use->rule->effect == MBR_EFFECT_GROWTH ||
+            use->rule->refund_mode == MBR_REFUND_NONE)
             continue;
-        line = line_of(purchase, mbr_col_int4(i, 5, 1));
-        use->cells[line - purchase->lines].points = mbr_col_int8(i, 6, 0);
-        line->base_points -= mbr_col_int8(i, 6, 0);
+        weights[u + 1] = use->cells[line].points;
+        whole += use->cells[line].points;
     }
-    return rules;
+    if (whole == 0)
+        return;
+    mbr_spread_by(weights, n, whole, whole - withheld, parts, remainders);
+    purchase->lines[line].points -= withheld;
+    purchase->lines[line].base_points = parts[0];
+    for (int u = 0; u < purchase->nuses; u++)
+        if (weights[u + 1] > 0)
+            purchase->uses[u].cells[line].points = parts[u + 1];
+}
+
+/* What was returned while the purchase was under review lowers what can be approved. */
+static void
+take_returned_off(MbrSession *session, const MbrConfig *config, MbrSale *sale)
+{
+    MbrPurchase *purchase = &sale->event.purchase;
+    const MbrReturned *returned = mbr_sale_returned(session, config, sale);
+
+    for (int u = 0; u < purchase->nuses; u++)
+        for (int i = 0; i < purchase->nlines; i++)
+            if (purchase->uses[u].outcome == MBR_OUTCOME_APPLIED &&
+                purchase->uses[u].rule->effect == MBR_EFFECT_GROWTH)
+                purchase->growth += purchase->uses[u].cells[i].points;
+    for (int i = 0; i < purchase->nlines; i++) {
+        purchase->growth -= returned[i].growth.withheld;
+        purchase->points_wanted -= returned[i].award.withheld;
+        if (returned[i].award.withheld != 0)
+            shrink_line(purchase, i, returned[i].award.withheld);
+    }
 }
 
 /* The points of base and tier live as if awarded by today's settings, a rule's as it said. */
 static void
-set_lives(const MbrLoad *load, const MbrWork *work, const int *merchants, const FrozenRule *rules,
-          MbrPurchase *purchase)
+set_lives(const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase)
 {
-    for (int i = 0; i < purchase->nlines; i++) {
-        const MbrMerchant *merchant = mbr_need_merchant(load->config, merchants[i]);
-
-        mbr_line_prepare(load, work, merchant, &purchase->lines[i]);
-        for (int u = 0; u < purchase->nuses; u++) {
-            MbrCell *cell = &purchase->uses[u].cells[i];
-            MbrLife life = mbr_points_life(load, work, merchant, rules[u].pending_days, rules[u].expiry);
-
-            cell->active_at = life.active_at;
-            cell->expires_at = life.expires_at;
-        }
-    }
+    for (int i = 0; i < purchase->nlines; i++)
+        mbr_line_prepare(load, work, mbr_need_merchant(load->config, purchase->lines[i].terms->merchant_id),
+                         &purchase->lines[i]);
+    mbr_match_lives(load, work, purchase);
 }
 
 static int64
@@ -204,12 +162,10 @@ post_rejection(MbrWork *work, const Review *review)
 static void
 decide_review(MbrSession *session, Review *review)
 {
-    MbrPurchase lines = {0};
     MbrLoad load = {.member_id = review->member_id, .at = MBR_NEVER};
-    MbrEvent event;
+    MbrPurchase *purchase;
+    MbrSale sale;
     MbrWork work;
-    FrozenRule *rules;
-    int *merchants;
 
     if (!mbr_load_account(session, review->member_id, &work))
         mbr_raise_no_member(review->member_id);
@@ -218,12 +174,10 @@ decide_review(MbrSession *session, Review *review)
     if (work.member.called_id != load.member_id && was_decided(session, review, work.member.called_id))
         return;
     mbr_load_member(session, load.config, &work);
-    read_lines(session, review, load.config->digits, &lines, &merchants);
-    rules = read_parts(session, review, &lines);
-    if (!mbr_event_read(session, load.config, review->member_id, review->journal_no, &event))
-        elog(ERROR, "a purchase has lines but no journal row");
-    load.occurred_at = event.occurred_at;
-    load.new_lots = lines.nlines * (1 + lines.nuses);
+    read_sale(session, load.config, review, &sale);
+    purchase = &sale.event.purchase;
+    load.occurred_at = sale.event.occurred_at;
+    load.new_lots = purchase->nlines * (1 + purchase->nuses);
     load.new_splits = load.new_lots;
     mbr_load_posting(session, &load, &work);
     mbr_settle(&work);
@@ -233,14 +187,11 @@ decide_review(MbrSession *session, Review *review)
         work.refusal = MBR_REFUSED_CLOSED;
     mbr_raise_refusal(&work);
     if (review->approve) {
-        event.purchase.lines = lines.lines;
-        event.purchase.nlines = lines.nlines;
-        event.purchase.uses = lines.uses;
-        event.purchase.nuses = lines.nuses;
-        event.purchase.growth = lines.growth;
-        event.purchase.window_basis = load.window_basis;
-        set_lives(&load, &work, merchants, rules, &lines);
-        mbr_approve(&work, &event.purchase, review->journal_no, review->reason);
+        purchase->window_basis = load.window_basis;
+        purchase->growth = 0;
+        take_returned_off(session, load.config, &sale);
+        set_lives(&load, &work, purchase);
+        mbr_approve(&work, purchase, review->journal_no, review->reason);
     } else {
         post_rejection(&work, review);
     }

@@ -409,3 +409,21 @@ mbr_tenders_post(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad
     if (tenders->nspent > 0 && !session->read_only)
         mbr_order_spend_remove(session, args->member_id, args->merchant_id, args->order_ref, 0);
 }
+
+void
+mbr_tenders_keep(int64 points, int64 value, const int64_t *spent, int nspent, const MbrConfig *config,
+                 MbrPurchase *purchase)
+{
+    Share share = {.points = points, .value = value};
+
+    if (value > purchase->amount)
+        mbr_spend_refuse_limit(
+            psprintf("points worth %s paid for the order", mbr_money_text(value, config->digits)),
+            psprintf("That is more than %s.", mbr_money_text(purchase->amount, config->digits)),
+            "Refund the order instead.");
+    purchase->tendered = value;
+    purchase->points_tendered = points;
+    purchase->spent = spent;
+    purchase->nspent = nspent;
+    spread_share(purchase, &share);
+}

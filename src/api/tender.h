@@ -26,4 +26,8 @@ extern int mbr_tenders_events(const MbrTenders *tenders);
 extern void mbr_tenders_post(MbrSession *session, const MbrPurchaseArgs *args, const MbrLoad *load,
                              MbrWork *work, const MbrTenders *tenders, MbrPurchase *purchase);
 
+/* What paid for an order pays for it as it is now; MB103 when it is worth more. */
+extern void mbr_tenders_keep(int64 points, int64 value, const int64_t *spent, int nspent,
+                             const MbrConfig *config, MbrPurchase *purchase);
+
 #endif

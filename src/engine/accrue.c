@@ -141,17 +141,20 @@ open_lots(MbrWork *work, MbrJournal *journal, MbrPurchase *purchase)
     }
 }
 
+/* A correction has the status of what it corrects. */
 static void
 decide_status(const MbrWork *work, MbrPurchase *purchase)
 {
-    purchase->reason_code = MBR_REASON_NONE;
-    purchase->status = MBR_ACCRUAL_POSTED;
-    if (work->member.status == MBR_MEMBER_FROZEN) {
-        purchase->status = MBR_ACCRUAL_REJECTED;
-        purchase->reason_code = MBR_REASON_MEMBER_FROZEN;
-    } else if (purchase->late) {
-        purchase->status = MBR_ACCRUAL_REVIEW;
-        purchase->reason_code = MBR_REASON_LATE_CLAIM;
+    if (!purchase->corrects) {
+        purchase->reason_code = MBR_REASON_NONE;
+        purchase->status = MBR_ACCRUAL_POSTED;
+        if (work->member.status == MBR_MEMBER_FROZEN) {
+            purchase->status = MBR_ACCRUAL_REJECTED;
+            purchase->reason_code = MBR_REASON_MEMBER_FROZEN;
+        } else if (purchase->late) {
+            purchase->status = MBR_ACCRUAL_REVIEW;
+            purchase->reason_code = MBR_REASON_LATE_CLAIM;
+        }
     }
     if (purchase->status == MBR_ACCRUAL_POSTED) {
         purchase->points = purchase->points_wanted;
@@ -190,7 +193,8 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     }
     if (MBR_CANARY(UPGRADE_EARNS_MORE) && mbr_tier_reached(work, purchase->window_basis + purchase->basis))
         purchase->tier = mbr_tier_reached(work, purchase->window_basis + purchase->basis);
-    work->refusal = mbr_award(purchase, scratch);
+    if (!purchase->awarded)
+        work->refusal = mbr_award(purchase, scratch);
     if (work->refusal != MBR_OK)
         return;
     decide_status(work, purchase);
@@ -205,6 +209,8 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
         return;
     journal->purchase = purchase;
     journal->growth = purchase->growth;
+    journal->refers_to = purchase->refers_to;
+    journal->counterpart_id = purchase->counterpart_id;
     if (purchase->points > 0)
         open_lots(work, journal, purchase);
     mbr_journal_close(work, journal);

@@ -33,7 +33,10 @@ enum {
     MBR_CANARY_NEWEST_VERSION,      /* a rule's newest version counts, whatever is in force */
     MBR_CANARY_HOLD_NOT_KEPT,       /* what is held can be spent all the same */
     MBR_CANARY_SHARE_NOT_ASKED,     /* points may pay any share of an order */
-    MBR_CANARY_REVERSED_TWICE       /* a reversal takes twice its points off the day */
+    MBR_CANARY_REVERSED_TWICE,      /* a reversal takes twice its points off the day */
+    MBR_CANARY_REFUND_DOWN,         /* what a return undoes is rounded down instead of half up */
+    MBR_CANARY_EXPIRED_CLAWED,      /* points that expired are taken back once more */
+    MBR_CANARY_PARKED_FORGOTTEN     /* a refund that came before its sale is not applied */
 };
 
 #ifndef MBR_CANARY_ON

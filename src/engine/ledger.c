@@ -57,8 +57,8 @@ post(MbrWork *work, int64_t journal_no, int64_t lot_no, int64_t points)
     return entry;
 }
 
-static void
-take(MbrWork *work, int64_t journal_no, MbrLot *lot, int64_t points)
+void
+mbr_lot_take(MbrWork *work, int64_t journal_no, MbrLot *lot, int64_t points)
 {
     lot->remaining -= points;
     lot->changed = true;
@@ -69,13 +69,13 @@ take(MbrWork *work, int64_t journal_no, MbrLot *lot, int64_t points)
 static void
 pay_debt(MbrWork *work, int64_t journal_no, MbrLot *lot, int64_t points)
 {
-    take(work, journal_no, lot, points);
+    mbr_lot_take(work, journal_no, lot, points);
     work->member.debt -= points;
     post(work, journal_no, 0, points);
 }
 
-static int64_t
-unheld(const MbrLot *lot)
+int64_t
+mbr_lot_unheld(const MbrLot *lot)
 {
     return lot->remaining - lot->held;
 }
@@ -110,13 +110,13 @@ static bool
 pays_debt(const MbrLot *lot, int64_t now)
 {
     return !lot->stillborn && active_since(lot) <= now && active_since(lot) < lot->expires_at &&
-           unheld(lot) > 0;
+           mbr_lot_unheld(lot) > 0;
 }
 
 static bool
 is_dead(const MbrLot *lot, int64_t now)
 {
-    return lot->expires_at <= now && unheld(lot) > 0;
+    return lot->expires_at <= now && mbr_lot_unheld(lot) > 0;
 }
 
 /* The order in which lots become active. */
@@ -130,9 +130,8 @@ activates_before(const MbrLot *a, const MbrLot *b)
     return a->lot_no < b->lot_no;
 }
 
-/* The order in which lots are spent and expire: earliest expiry, never-expiring last, then number. */
-static bool
-expires_before(const MbrLot *a, const MbrLot *b)
+bool
+mbr_lot_expires_before(const MbrLot *a, const MbrLot *b)
 {
     if (a->expires_at != b->expires_at)
         return a->expires_at < b->expires_at;
@@ -142,7 +141,7 @@ expires_before(const MbrLot *a, const MbrLot *b)
 static bool
 dies_before(const MbrLot *a, const MbrLot *b)
 {
-    return dead_since(a) != dead_since(b) ? dead_since(a) < dead_since(b) : expires_before(a, b);
+    return dead_since(a) != dead_since(b) ? dead_since(a) < dead_since(b) : mbr_lot_expires_before(a, b);
 }
 
 bool
@@ -190,7 +189,7 @@ expire(MbrWork *work, MbrLot *first)
         return;
     for (MbrLot *lot = first; lot != NULL && dead_since(lot) == died_at;
          lot = next_dead(&work->member, work->posted_at))
-        take(work, journal->journal_no, lot, unheld(lot));
+        mbr_lot_take(work, journal->journal_no, lot, mbr_lot_unheld(lot));
     mbr_journal_close(work, journal);
 }
 
@@ -201,7 +200,7 @@ pay(MbrWork *work, MbrLot *lot)
 
     if (journal == NULL)
         return;
-    pay_debt(work, journal->journal_no, lot, min64(work->member.debt, unheld(lot)));
+    pay_debt(work, journal->journal_no, lot, min64(work->member.debt, mbr_lot_unheld(lot)));
     mbr_journal_close(work, journal);
 }
 
@@ -250,7 +249,7 @@ mbr_hold_end(MbrWork *work, MbrHold *hold, MbrJournal *journal, int64_t captured
         }
         unhold(work, lot, hold->parts[i].points);
         if (points > 0)
-            take(work, journal->journal_no, lot, points);
+            mbr_lot_take(work, journal->journal_no, lot, points);
         captured -= points;
         if (points < hold->parts[i].points)
             lot->released_at = max64(lot->released_at, at);
@@ -309,7 +308,7 @@ mbr_settle(MbrWork *work)
 /* Opens a lot by its entry; NULL and a refusal when there is no room. */
 static MbrLot *
 open_lot(MbrWork *work, const MbrJournal *journal, int64_t points, int64_t active_at, int64_t expires_at,
-         MbrVerb origin)
+         MbrVerb origin, int64_t moved_from)
 {
     MbrMember *member = &work->member;
     MbrEntry *entry;
@@ -335,6 +334,7 @@ open_lot(MbrWork *work, const MbrJournal *journal, int64_t points, int64_t activ
     entry->active_at = active_at;
     entry->expires_at = expires_at;
     entry->origin = origin;
+    entry->moved_from = moved_from;
     member->nlots++;
     return lot;
 }
@@ -349,7 +349,7 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
         work->refusal = MBR_REFUSED_OVERFLOW;
         return;
     }
-    lot = open_lot(work, journal, points, active_at, expires_at, journal->verb);
+    lot = open_lot(work, journal, points, active_at, expires_at, journal->verb, 0);
     if (lot != NULL && member->debt > 0 && pays_debt(lot, work->posted_at) && !MBR_CANARY(DEBT_NOT_PAID))
         pay_debt(work, journal->journal_no, lot, min64(member->debt, points));
 }
@@ -357,7 +357,7 @@ mbr_credit(MbrWork *work, MbrJournal *journal, int64_t points, int64_t active_at
 static bool
 is_available(const MbrLot *lot, int64_t now)
 {
-    return lot->active_at <= now && lot->expires_at > now && unheld(lot) > 0;
+    return lot->active_at <= now && lot->expires_at > now && mbr_lot_unheld(lot) > 0;
 }
 
 /* Lets a lot of the queue, a heap, sink to its place. */
@@ -368,9 +368,9 @@ sink(MbrMember *member, int at)
     MbrLot *lot = queue[at];
 
     for (int child = 2 * at + 1; child < member->nqueued; child = 2 * at + 1) {
-        if (child + 1 < member->nqueued && expires_before(queue[child + 1], queue[child]))
+        if (child + 1 < member->nqueued && mbr_lot_expires_before(queue[child + 1], queue[child]))
             child++;
-        if (!expires_before(queue[child], lot))
+        if (!mbr_lot_expires_before(queue[child], lot))
             break;
         queue[at] = queue[child];
         at = child;
@@ -411,7 +411,7 @@ mbr_available(const MbrMember *member, int64_t now)
 
     for (int i = 0; i < member->nlots; i++)
         if (is_available(&member->lots[i], now))
-            sum += unheld(&member->lots[i]);
+            sum += mbr_lot_unheld(&member->lots[i]);
     sum -= member->debt;
     return sum > 0 ? sum : 0;
 }
@@ -433,10 +433,10 @@ mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt)
     queue_available(member, work->posted_at);
     while (points > 0 && work->refusal == MBR_OK) {
         MbrLot *lot = next_available(member);
-        int64_t part = lot == NULL ? points : min64(points, unheld(lot));
+        int64_t part = lot == NULL ? points : min64(points, mbr_lot_unheld(lot));
 
         if (lot != NULL) {
-            take(work, journal->journal_no, lot, part);
+            mbr_lot_take(work, journal->journal_no, lot, part);
         } else {
             member->debt += part;
             post(work, journal->journal_no, 0, -part);
@@ -449,7 +449,7 @@ static bool
 is_extended(const MbrLot *lot, const MbrWork *work, int64_t purchase_no, int64_t until)
 {
     return lot->expires_at > work->posted_at && lot->expires_at < until && lot->journal_no != purchase_no &&
-           unheld(lot) > 0;
+           mbr_lot_unheld(lot) > 0;
 }
 
 void
@@ -460,7 +460,7 @@ mbr_extend(MbrWork *work, int64_t purchase_no, int64_t until)
 
     for (int i = 0; i < nlots && work->refusal == MBR_OK; i++) {
         MbrLot *lot = &work->member.lots[i];
-        int64_t points = unheld(lot);
+        int64_t points = mbr_lot_unheld(lot);
 
         if (!is_extended(lot, work, purchase_no, until))
             continue;
@@ -468,8 +468,8 @@ mbr_extend(MbrWork *work, int64_t purchase_no, int64_t until)
             journal = mbr_journal_open(work, MBR_VERB_EXTENSION, work->posted_at);
         if (journal == NULL)
             return;
-        take(work, journal->journal_no, lot, points);
-        (void)open_lot(work, journal, points, lot->active_at, until, lot->origin);
+        mbr_lot_take(work, journal->journal_no, lot, points);
+        (void)open_lot(work, journal, points, lot->active_at, until, lot->origin, lot->lot_no);
     }
     if (journal == NULL)
         return;
@@ -504,7 +504,7 @@ mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max)
             work->refusal = MBR_REFUSED_NO_ROOM;
             return n;
         }
-        parts[n] = (MbrHoldPart){.lot_no = lot->lot_no, .points = min64(points, unheld(lot))};
+        parts[n] = (MbrHoldPart){.lot_no = lot->lot_no, .points = min64(points, mbr_lot_unheld(lot))};
         points -= parts[n].points;
         lot->held += MBR_CANARY(HOLD_NOT_KEPT) ? 0 : parts[n].points;
         lot->changed = true;
@@ -535,7 +535,7 @@ mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_
     lot->released_at = max64(lot->released_at, work->posted_at);
     post(work, journal->journal_no, lot->lot_no, points);
     if (member->debt > 0 && pays_debt(lot, work->posted_at))
-        pay_debt(work, journal->journal_no, lot, min64(member->debt, unheld(lot)));
+        pay_debt(work, journal->journal_no, lot, min64(member->debt, mbr_lot_unheld(lot)));
 }
 
 /* Each lot taken opens one of the same life. */
@@ -545,14 +545,14 @@ mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int
     queue_available(&from->member, from->posted_at);
     while (points > 0 && from->refusal == MBR_OK && to->refusal == MBR_OK) {
         MbrLot *lot = next_available(&from->member);
-        int64_t part = lot == NULL ? 0 : min64(points, unheld(lot));
+        int64_t part = lot == NULL ? 0 : min64(points, mbr_lot_unheld(lot));
 
         if (lot == NULL) {
             from->refusal = MBR_REFUSED_INSUFFICIENT;
             return;
         }
         mbr_credit(to, received, part, lot->active_at, lot->expires_at);
-        take(from, sent->journal_no, lot, part);
+        mbr_lot_take(from, sent->journal_no, lot, part);
         points -= part;
     }
 }
@@ -567,7 +567,8 @@ mbr_lot_reopen(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t
         work->refusal = MBR_REFUSED_OVERFLOW;
         return;
     }
-    lot = open_lot(work, journal, points, origin->active_at, origin->expires_at, origin->origin);
+    lot = open_lot(work, journal, points, origin->active_at, origin->expires_at, origin->origin,
+                   journal->counterpart_id == origin->merged_id ? origin->lot_no : 0);
     if (lot == NULL)
         return;
     lot->released_at = work->posted_at;
@@ -587,7 +588,7 @@ pay_all_debt(MbrWork *work, int64_t journal_no)
 
         if (lot == NULL)
             return;
-        pay_debt(work, journal_no, lot, min64(member->debt, unheld(lot)));
+        pay_debt(work, journal_no, lot, min64(member->debt, mbr_lot_unheld(lot)));
     }
 }
 
@@ -621,8 +622,8 @@ mbr_move_all(MbrWork *from, MbrJournal *out, MbrWork *into, MbrJournal *in)
             into->refusal = MBR_REFUSED_OVERFLOW;
             return;
         }
-        (void)open_lot(into, in, points, lot->active_at, lot->expires_at, lot->origin);
-        take(from, out->journal_no, lot, points);
+        (void)open_lot(into, in, points, lot->active_at, lot->expires_at, lot->origin, lot->lot_no);
+        mbr_lot_take(from, out->journal_no, lot, points);
     }
     move_debt(from, out, into, in);
     pay_all_debt(into, in->journal_no);

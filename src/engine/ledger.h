@@ -49,6 +49,12 @@ extern void mbr_move_all(MbrWork *from, MbrJournal *out, MbrWork *into, MbrJourn
 /* Moves available points to another member, with the life they have; the caller checked that there are
  * enough. */
 extern void mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points);
+/* Takes points of a lot. */
+extern void mbr_lot_take(MbrWork *work, int64_t journal_no, MbrLot *lot, int64_t points);
+/* What remains of a lot and is not held. */
+extern int64_t mbr_lot_unheld(const MbrLot *lot);
+/* The order in which lots are spent: earliest expiry, never-expiring last, then number. */
+extern bool mbr_lot_expires_before(const MbrLot *a, const MbrLot *b);
 /* A lot that was read or opened here, or NULL. */
 extern MbrLot *mbr_lot_find(MbrMember *member, int64_t lot_no);
 

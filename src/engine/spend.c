@@ -112,6 +112,21 @@ mbr_void(MbrWork *work, MbrHold *hold)
     return work->refusal == MBR_OK ? journal : NULL;
 }
 
+bool
+mbr_give_back(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points,
+              int64_t reinstated_until)
+{
+    bool lives = origin->expires_at > work->posted_at;
+
+    if (!lives && reinstated_until != MBR_NEVER)
+        mbr_credit(work, journal, points, work->posted_at, reinstated_until);
+    else if (origin->merged_id != 0)
+        mbr_lot_reopen(work, journal, origin, points);
+    else
+        mbr_lot_restore(work, journal, origin, points);
+    return lives || reinstated_until != MBR_NEVER;
+}
+
 MbrJournal *
 mbr_reverse(MbrWork *work, const MbrReversal *reversal)
 {
@@ -126,12 +141,7 @@ mbr_reverse(MbrWork *work, const MbrReversal *reversal)
     for (int i = 0; i < reversal->nparts && work->refusal == MBR_OK; i++) {
         const MbrGiveBack *part = &reversal->parts[i];
 
-        if (part->origin.expires_at <= work->posted_at && reversal->reinstated_until != MBR_NEVER)
-            mbr_credit(work, journal, part->points, work->posted_at, reversal->reinstated_until);
-        else if (reversal->merged_id != 0)
-            mbr_lot_reopen(work, journal, &part->origin, part->points);
-        else
-            mbr_lot_restore(work, journal, &part->origin, part->points);
+        (void)mbr_give_back(work, journal, &part->origin, part->points, reversal->reinstated_until);
         points += part->points;
     }
     mbr_journal_close(work, journal);

@@ -15,7 +15,15 @@ extern MbrJournal *mbr_void(MbrWork *work, MbrHold *hold);
 typedef struct MbrGiveBack {
     MbrLot origin; /* the lot it was taken from */
     int64_t points;
+    int day; /* of the redemption, where it is asked for */
 } MbrGiveBack;
+
+/*
+ * Gives points back to their lot, or, if that has died, to a new one that lives until then (MBR_NEVER: to the
+ * dead one, from which they expire at once). Whether they live.
+ */
+extern bool mbr_give_back(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points,
+                          int64_t reinstated_until);
 
 /* What is to be undone. */
 typedef struct MbrReversal {

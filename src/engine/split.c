@@ -26,9 +26,9 @@ is_first_of_merchant(const MbrPurchase *purchase, int line)
     return true;
 }
 
-static void
-add_split(MbrWork *work, const MbrTerms *terms, MbrSplitKind kind, int payer, int payee, int64_t amount,
-          int64_t points)
+void
+mbr_split_add(MbrWork *work, int merchant_id, MbrSplitKind kind, int payer, int payee, int64_t amount,
+              int64_t points)
 {
     int64_t journal_no = work->journals[work->njournals - 1].journal_no;
     const MbrSplit *last = work->nsplits > 0 ? &work->splits[work->nsplits - 1] : NULL;
@@ -42,7 +42,7 @@ add_split(MbrWork *work, const MbrTerms *terms, MbrSplitKind kind, int payer, in
     work->splits[work->nsplits++] =
         (MbrSplit){.journal_no = journal_no,
                    .split_no = last != NULL && last->journal_no == journal_no ? last->split_no + 1 : 1,
-                   .merchant_id = terms->merchant_id,
+                   .merchant_id = merchant_id,
                    .kind = kind,
                    .payer_party = payer,
                    .payee_party = payee,
@@ -104,11 +104,11 @@ split_redeemed(MbrWork *work, const MbrTerms *terms, const Sums *part, const Sum
     if (part->points == 0 && part->tendered == 0)
         return;
     if (!terms->mall_collects && paid > 0)
-        add_split(work, terms, MBR_SPLIT_POINTS_REDEEMED, terms->mall_party, terms->merchant_party, paid,
-                  part->points);
+        mbr_split_add(work, terms->merchant_id, MBR_SPLIT_POINTS_REDEEMED, terms->mall_party,
+                      terms->merchant_party, paid, part->points);
     else if (terms->mall_collects && part->tendered > paid)
-        add_split(work, terms, MBR_SPLIT_POINTS_CONTRIBUTION, terms->merchant_party, terms->mall_party,
-                  part->tendered - paid, part->points);
+        mbr_split_add(work, terms->merchant_id, MBR_SPLIT_POINTS_CONTRIBUTION, terms->merchant_party,
+                      terms->mall_party, part->tendered - paid, part->points);
 }
 
 void
@@ -117,19 +117,17 @@ mbr_split_spent(MbrWork *work, const MbrTerms *terms, int64_t points, int64_t va
     Sums spent = {.net = value, .tendered = value, .points = points};
 
     if (terms->mall_collects)
-        add_split(work, terms, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party, value, 0);
+        mbr_split_add(work, terms->merchant_id, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party,
+                      value, 0);
     split_redeemed(work, terms, &spent, &spent, scale);
 }
 
 void
 mbr_split_reverse(MbrWork *work, const MbrSplit *splits, int nsplits)
 {
-    for (int i = 0; i < nsplits; i++) {
-        MbrTerms terms = {.merchant_id = splits[i].merchant_id};
-
-        add_split(work, &terms, splits[i].kind, splits[i].payee_party, splits[i].payer_party,
-                  splits[i].amount, splits[i].points);
-    }
+    for (int i = 0; i < nsplits; i++)
+        mbr_split_add(work, splits[i].merchant_id, splits[i].kind, splits[i].payee_party,
+                      splits[i].payer_party, splits[i].amount, splits[i].points);
 }
 
 void
@@ -148,23 +146,30 @@ mbr_split_sale(MbrWork *work, MbrPurchase *purchase)
             continue;
         sums = sums_of(purchase, i);
         if (terms->mall_collects) {
-            add_split(work, terms, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party, sums.net, 0);
+            mbr_split_add(work, terms->merchant_id, MBR_SPLIT_SALE, terms->mall_party, terms->merchant_party,
+                          sums.net, 0);
         } else {
             purchase->merchant_collected += sums.net - sums.tendered;
             purchase->tendered_at_merchants += sums.tendered;
         }
         commission = mbr_round_div((MbrWide)sums.net * terms->commission_rate, MBR_RATE_SCALE,
                                    MBR_CANARY(COMMISSION_DOWN) ? MBR_ROUND_FLOOR : MBR_ROUND_HALF_UP);
-        add_split(work, terms, MBR_SPLIT_COMMISSION, terms->merchant_party, terms->mall_party,
-                  (int64_t)commission, 0);
+        mbr_split_add(work, terms->merchant_id, MBR_SPLIT_COMMISSION, terms->merchant_party,
+                      terms->mall_party, (int64_t)commission, 0);
         split_redeemed(work, terms, &sums, &order, purchase->currency_scale);
     }
+}
+
+int
+mbr_funder_of(const MbrRule *rule, int mall_party)
+{
+    return rule->funder_party == 0 ? mall_party : rule->funder_party;
 }
 
 static int
 funder_of(const MbrRule *rule, const MbrTerms *terms)
 {
-    return rule->funder_party == 0 ? terms->mall_party : rule->funder_party;
+    return mbr_funder_of(rule, terms->mall_party);
 }
 
 /* Whether somebody owes the mall for what the rule gave: the mall owes itself nothing. */
@@ -210,7 +215,8 @@ split_points_of(MbrWork *work, const MbrPurchase *purchase, int first_line, int 
         work->refusal = MBR_REFUSED_OVERFLOW;
         return;
     }
-    add_split(work, terms, MBR_SPLIT_POINTS_ISSUED, party, terms->mall_party, (int64_t)price, points);
+    mbr_split_add(work, terms->merchant_id, MBR_SPLIT_POINTS_ISSUED, party, terms->mall_party, (int64_t)price,
+                  points);
 }
 
 /* The funder with the next higher number, other than the merchant; 0 = no more. */

@@ -43,6 +43,9 @@ typedef enum MbrVerb {
     MBR_VERB_REVERSAL,
     MBR_VERB_TRANSFER_OUT,
     MBR_VERB_TRANSFER_IN,
+    MBR_VERB_REFUND,
+    MBR_VERB_CORRECTION,
+    MBR_VERB_REASSIGNMENT,
     MBR_VERB_MERGE_OUT,
     MBR_VERB_MERGE_IN,
     MBR_VERB_ERASURE
@@ -67,6 +70,13 @@ typedef enum MbrReason {
 } MbrReason;
 
 typedef enum MbrRounding { MBR_ROUND_FLOOR, MBR_ROUND_HALF_UP, MBR_ROUND_CEILING } MbrRounding;
+
+/* How far a refund takes back what the goods earned: doc/refunds.md. */
+typedef enum MbrClawback {
+    MBR_CLAWBACK_ONLY_PENDING,
+    MBR_CLAWBACK_WITHIN_BALANCE,
+    MBR_CLAWBACK_UNLIMITED
+} MbrClawback;
 
 typedef enum MbrSplitKind {
     MBR_SPLIT_SALE,
@@ -95,10 +105,13 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
-    int64_t place;       /* the store's note of where it was read; 0 = none */
-    bool opened;         /* not stored yet */
-    bool stillborn;      /* dead when it was posted */
-    bool changed;        /* stored, and to be written again */
+    int64_t place;  /* the store's note of where it was read; 0 = none */
+    bool opened;    /* not stored yet */
+    bool stillborn; /* dead when it was posted */
+    bool changed;   /* stored, and to be written again */
+    bool own;       /* of the order that is being refunded */
+    int64_t
+        merged_id; /* of an origin: whose it was, when that member was merged into this one; 0 = its own */
     int64_t released_at; /* when the last of its held points were released in this work; 0 = none were */
 } MbrLot;
 
@@ -171,6 +184,9 @@ typedef enum MbrEffect {
     MBR_EFFECT_GROWTH
 } MbrEffect;
 
+/* What a return does with what a rule gave. */
+typedef enum MbrRefundMode { MBR_REFUND_PROPORTIONAL, MBR_REFUND_REEVALUATE, MBR_REFUND_NONE } MbrRefundMode;
+
 /* A version of an earning rule, as far as the award asks. */
 typedef struct MbrRule {
     int rule_id;
@@ -184,6 +200,7 @@ typedef struct MbrRule {
     int group;        /* equal ones compete; negative = by itself */
     int priority;     /* higher wins a tie */
     int funder_party; /* 0 = the mall of the selling merchant */
+    MbrRefundMode refund_mode;
 } MbrRule;
 
 typedef enum MbrOutcome {
@@ -212,6 +229,7 @@ typedef struct MbrUse {
     int64_t points;       /* decided; growth, of a growth rule; of a shadow rule what it would give alone */
     const char *sqlstate; /* with failed */
     const char *message;  /* with failed, and why it did not match */
+    bool asked;           /* its condition was */
 } MbrUse;
 
 /* What a merchant agreed to, for one purchase. */
@@ -223,6 +241,7 @@ typedef struct MbrTerms {
     int64_t commission_rate; /* scaled */
     int64_t issue_price;     /* scaled, currency per point, as the next */
     int64_t redemption_price;
+    bool commission_refunded;
 } MbrTerms;
 
 /* What points were spent on, as the journal keeps it. */
@@ -264,6 +283,7 @@ typedef struct MbrEntry {
     int64_t active_at; /* of an opening entry (lot_no = entry_no) */
     int64_t expires_at;
     MbrVerb origin;
+    int64_t moved_from; /* likewise: the lot it continues; 0 = none */
 } MbrEntry;
 
 typedef struct MbrSplit {
@@ -319,7 +339,21 @@ typedef struct MbrPurchase {
     const char *frozen_lines;   /* the lines as the journal keeps them, JSON; NULL without explicit lines */
     void *frozen_rules;         /* likewise the rules, as jsonb; NULL without any */
     const char *frozen_tenders; /* likewise points tendered; NULL without any */
+    void *frozen_facts;         /* what conditions saw that a return asks again, as jsonb; NULL = no more */
+
+    bool awarded;      /* the award is decided */
+    bool corrects;     /* posted anew: the status is given */
+    int64_t refers_to; /* the event that made way for it, or the purchase it is exchanged for; 0 = none */
+    int64_t counterpart_id; /* the member it was taken back from; 0 = none */
 } MbrPurchase;
+
+/* Goods returned, as the journal keeps them. */
+typedef struct MbrGoods {
+    int merchant_id;
+    const char *order_ref;
+    int64_t amount; /* net, minor units */
+    int64_t basis;
+} MbrGoods;
 
 typedef struct MbrJournal {
     int64_t journal_no;
@@ -335,6 +369,7 @@ typedef struct MbrJournal {
     int64_t growth;
     const MbrPurchase *purchase; /* of an accrual */
     const MbrSpend *spend;       /* of a redemption, authorization or capture */
+    const MbrGoods *goods;       /* of a refund */
     int64_t counterpart_id;      /* of a transfer or merge; whose event refers_to is; 0 = none */
 } MbrJournal;
 
@@ -351,6 +386,8 @@ typedef struct MbrActivity {
     int64_t points;
     int64_t growth;
     int64_t redeemed;
+    int64_t refunded_of; /* of this day's purchases, minor units */
+    int64_t refunded_on; /* on this day */
 } MbrActivity;
 
 /* A day's activity as stored. */

@@ -70,6 +70,18 @@ add_spend(MbrArgs *args, const MbrSpend *spend, int digits)
     mbr_arg_json_text(args, spend->frozen_rule);
 }
 
+/* The same columns of goods returned. */
+static void
+add_goods(MbrArgs *args, const MbrGoods *goods, int digits)
+{
+    mbr_arg_int4(args, goods->merchant_id);
+    mbr_arg_text(args, goods->order_ref);
+    mbr_arg_null(args);
+    mbr_arg_money(args, goods->amount, digits);
+    mbr_arg_money(args, goods->basis, digits);
+    add_nulls(args, 15);
+}
+
 /* Of other events, a reason_code at the most. */
 static void
 add_reason_code(MbrArgs *args, MbrReason reason_code)
@@ -101,6 +113,8 @@ insert_journal(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
         add_purchase(&args, journal->purchase, load->config->digits);
     else if (journal->spend != NULL)
         add_spend(&args, journal->spend, load->config->digits);
+    else if (journal->goods != NULL)
+        add_goods(&args, journal->goods, load->config->digits);
     else
         add_reason_code(&args, journal->reason_code);
     add_number(&args, journal->growth);
@@ -126,6 +140,7 @@ insert_entry(MbrSession *session, const MbrWork *work, const MbrEntry *entry)
     mbr_arg_time(&args, opens ? entry->active_at : MBR_NEVER);
     mbr_arg_time(&args, opens ? entry->expires_at : MBR_NEVER);
     mbr_arg_text(&args, opens ? mbr_verb_name(entry->origin) : NULL);
+    add_number(&args, entry->moved_from);
     mbr_table_insert(mbr_table_open(session, MBR_TABLE_LEDGER_ENTRY, true), &args);
 }
 
@@ -202,6 +217,25 @@ check_day(const MbrWork *work, int64 basis)
                         errhint("Check the amounts.")));
 }
 
+/* Returns are rare: a day's row without any keeps these columns as they are. */
+static void
+add_refunded(MbrTable *table, bool found, const MbrActivity *activity, int digits, MbrArgs *args)
+{
+    int64 of = activity->refunded_of, on = activity->refunded_on;
+    bool isnull;
+
+    if (found && of == 0 && on == 0)
+        return;
+    if (found) {
+        of += mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_REFUNDED_OF, &isnull)),
+                               digits);
+        on += mbr_money_stored(DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_REFUNDED_ON, &isnull)),
+                               digits);
+    }
+    mbr_arg_money(args, of, digits);
+    mbr_arg_money(args, on, digits);
+}
+
 static void
 add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrActivity *activity)
 {
@@ -233,6 +267,7 @@ add_activity(MbrSession *session, const MbrLoad *load, const MbrWork *work, cons
     mbr_arg_int8(&args, sum.points);
     mbr_arg_int8(&args, sum.growth);
     mbr_arg_int8(&args, sum.redeemed);
+    add_refunded(table, found, activity, digits, &args);
     if (found)
         mbr_table_update(table, MBR_ACTIVITY_PURCHASES, &args);
     else

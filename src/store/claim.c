@@ -41,13 +41,32 @@ receipt_row(const char *order_ref, const MbrReceipt *receipt)
     return args;
 }
 
+/* A refund that came before its sale keeps the place; whether it did. */
+static bool
+take_place(MbrSession *session, const char *order_ref, const MbrReceipt *receipt)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int4(&args, receipt->merchant_id);
+    mbr_arg_text(&args, order_ref);
+    mbr_arg_int8(&args, receipt->member_id);
+    mbr_arg_int8(&args, receipt->journal_no);
+    mbr_arg_int8(&args, receipt->payload_hash);
+    return mbr_plan_run(session, MBR_PLAN_TAKE_PLACE, &args) == 1;
+}
+
 bool
 mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *receipt, MbrReceipt *taken)
 {
     MbrArgs row = receipt_row(order_ref, receipt);
 
+    taken->parked = false;
     if (MBR_CANARY(RECEIPT_LOST) || mbr_table_claim(mbr_table_open(session, MBR_TABLE_RECEIPT, true), &row))
         return true;
+    if (take_place(session, order_ref, receipt)) {
+        taken->parked = true;
+        return true;
+    }
     if (!mbr_find_receipt(session, receipt->merchant_id, order_ref, taken))
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("the receipt was claimed and released by another transaction"),

@@ -16,6 +16,7 @@ typedef struct MbrReceipt {
     int64 journal_no;
     int64 payload_hash;
     int merchant_id;
+    bool parked; /* refunds waited for it */
 } MbrReceipt;
 
 typedef struct MbrReceiptClaim {
@@ -23,7 +24,10 @@ typedef struct MbrReceiptClaim {
     MbrReceipt receipt;
 } MbrReceiptClaim;
 
-/* Takes (merchant_id, order_ref) as receipt says; false = it was taken before, by *taken. */
+/*
+ * Takes (merchant_id, order_ref) as receipt says; false = it was taken before, by *taken. taken->parked:
+ * refunds that came before are to be applied.
+ */
 extern bool
 mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *receipt, MbrReceipt *taken);
 /* Takes many, all or none: one taken since they were looked up is a unique violation. */

@@ -84,6 +84,9 @@ read_program(MbrSession *session, MbrConfig *config)
     config->transfers = mbr_col_bool(0, 18);
     config->transfer_minimum = mbr_col_int8(0, 19, 0);
     config->transfer_daily_limit = mbr_col_int8(0, 20, MBR_MAX_POINTS);
+    config->clawback = mbr_clawback_of(mbr_col_text(0, 21));
+    config->charge_cash = mbr_col_bool(0, 22);
+    config->liability_price = mbr_col_money(0, 23, MBR_RATE_DIGITS);
 }
 
 static void
@@ -148,7 +151,8 @@ read_contracts(MbrSession *session, MbrConfig *config)
                                   .mall_collects = mbr_col_bool(i, 4),
                                   .commission_rate = mbr_col_money(i, 5, MBR_RATE_DIGITS),
                                   .issue_price = mbr_col_money(i, 6, MBR_RATE_DIGITS),
-                                  .redemption_price = mbr_col_money(i, 7, MBR_RATE_DIGITS)};
+                                  .redemption_price = mbr_col_money(i, 7, MBR_RATE_DIGITS),
+                                  .commission_refunded = mbr_col_bool(i, 8)};
         merchant = hash_search(config->merchants, &contract->merchant_id, HASH_FIND, NULL);
         if (merchant == NULL)
             continue;
@@ -274,6 +278,7 @@ mbr_merchant_terms(const MbrMerchant *merchant, DateADT day)
             terms.commission_rate = contract->commission_rate;
             terms.issue_price = contract->issue_price;
             terms.redemption_price = contract->redemption_price;
+            terms.commission_refunded = contract->commission_refunded;
             break;
         }
     }

@@ -29,6 +29,7 @@ typedef struct MbrContract {
     int64 commission_rate;
     int64 issue_price;
     int64 redemption_price;
+    bool commission_refunded;
 } MbrContract;
 
 typedef struct MbrMerchant {
@@ -70,6 +71,9 @@ typedef struct MbrConfig {
     int window_months;
     MbrStacking stacking;
     int reinstatement_days;
+    MbrClawback clawback;
+    bool charge_cash;
+    int64 liability_price; /* scaled */
     bool transfers;
     int64 transfer_minimum;
     int64 transfer_daily_limit; /* MBR_MAX_POINTS = none */

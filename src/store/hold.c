@@ -146,24 +146,31 @@ mbr_order_spend_remove(MbrSession *session, int64 member_id, int merchant_id, co
     (void)mbr_plan_run(session, MBR_PLAN_DELETE_ORDER_SPEND, &args);
 }
 
+MbrGiveBack
+mbr_give_back_read(uint64 row, int64 merged_id)
+{
+    return (MbrGiveBack){.points = mbr_col_int8(row, 1, 0),
+                         .origin = {.lot_no = mbr_col_int8(row, 2, 0),
+                                    .journal_no = mbr_col_int8(row, 3, 0),
+                                    .granted = mbr_col_int8(row, 4, 0),
+                                    .active_at = mbr_col_int8(row, 5, 0),
+                                    .expires_at = mbr_col_int8(row, 6, MBR_NEVER),
+                                    .origin = mbr_verb_of(mbr_col_text(row, 7)),
+                                    .merged_id = merged_id}};
+}
+
 MbrGiveBack *
-mbr_taken_by(MbrSession *session, int64 member_id, int64 journal_no, int *n)
+mbr_taken_by(MbrSession *session, int64 member_id, int64 of_member, int64 journal_no, int *n)
 {
     MbrArgs args = MBR_NO_ARGS;
     MbrGiveBack *parts;
 
-    mbr_arg_int8(&args, member_id);
+    mbr_arg_int8(&args, of_member);
     mbr_arg_int8(&args, journal_no);
     *n = (int)mbr_plan_run(session, MBR_PLAN_TAKEN_BY, &args);
     parts = palloc(sizeof(MbrGiveBack) * Max(*n, 1));
     for (int i = 0; i < *n; i++)
-        parts[i] = (MbrGiveBack){.points = mbr_col_int8(i, 1, 0),
-                                 .origin = {.lot_no = mbr_col_int8(i, 2, 0),
-                                            .journal_no = mbr_col_int8(i, 3, 0),
-                                            .granted = mbr_col_int8(i, 4, 0),
-                                            .active_at = mbr_col_int8(i, 5, 0),
-                                            .expires_at = mbr_col_int8(i, 6, MBR_NEVER),
-                                            .origin = mbr_verb_of(mbr_col_text(i, 7))}};
+        parts[i] = mbr_give_back_read(i, of_member == member_id ? 0 : of_member);
     return parts;
 }
 

@@ -33,8 +33,12 @@ extern void mbr_order_spend_add(MbrSession *session, int64 member_id, int mercha
 extern void mbr_order_spend_remove(MbrSession *session, int64 member_id, int merchant_id,
                                    const char *order_ref, int64 journal_no);
 
-/* Which lots an event took points of, and what these are: in the order in which they were taken. */
-extern MbrGiveBack *mbr_taken_by(MbrSession *session, int64 member_id, int64 journal_no, int *n);
+/* A part from a row of SPI_tuptable; the statements that read parts begin with the same columns. */
+extern MbrGiveBack mbr_give_back_read(uint64 row, int64 merged_id);
+/* Which lots an event took points of, and what these are: in the order in which they were taken. It is the
+ * member's, or of one merged into it. */
+extern MbrGiveBack *
+mbr_taken_by(MbrSession *session, int64 member_id, int64 of_member, int64 journal_no, int *n);
 /* The splits of an event. */
 extern MbrSplit *
 mbr_splits_of(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no, int *n);

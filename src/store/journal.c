@@ -39,6 +39,8 @@ lines_json(const MbrPurchase *purchase, int digits)
         if (line->points_tendered > 0 || line->tendered > 0)
             appendStringInfo(&json, ",\"tendered\":%s,\"points_tendered\":" INT64_FORMAT,
                              mbr_money_text(line->tendered, digits), line->points_tendered);
+        if (!line->eligible)
+            appendStringInfoString(&json, ",\"eligible\":false");
         if (line->quantity != NULL)
             appendStringInfo(&json, ",\"quantity\":%s", line->quantity);
         appendStringInfoChar(&json, '}');
@@ -54,7 +56,7 @@ add_gain(StringInfo json, const MbrRule *rule, int64 gain)
                      gain);
 }
 
-/* What an applied rule gave to each line it matched, or which rule beat it there. */
+/* What a rule gave to each line it matched, or which rule beat it there. */
 static void
 add_cells(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
 {
@@ -67,8 +69,9 @@ add_cells(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
         if (!cell->matched)
             continue;
         appendStringInfo(json, "%c{\"line_no\":%d", open, purchase->lines[i].line_no);
-        if (cell->beaten_by != NULL)
-            add_json_text(json, "beaten_by", cell->beaten_by->code);
+        if (cell->beaten_by != NULL || use->outcome == MBR_OUTCOME_BEATEN)
+            add_json_text(json, "beaten_by",
+                          (cell->beaten_by != NULL ? cell->beaten_by : use->beaten_by)->code);
         else
             add_gain(json, use->rule, cell->points);
         appendStringInfoChar(json, '}');
@@ -100,7 +103,8 @@ add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
         add_json_text(json, "by", use->beaten_by->code);
     add_json_text(json, "sqlstate", use->sqlstate);
     add_json_text(json, use->outcome == MBR_OUTCOME_FAILED ? "message" : "reason", use->message);
-    if (use->outcome == MBR_OUTCOME_APPLIED && purchase->explicit_lines)
+    if ((use->outcome == MBR_OUTCOME_APPLIED || use->outcome == MBR_OUTCOME_BEATEN) &&
+        purchase->explicit_lines)
         add_cells(json, purchase, use);
     appendStringInfoChar(json, '}');
 }
@@ -185,6 +189,9 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
         .channel = mbr_col_text(0, 22),
         .frozen_rules = mbr_col_jsonb(0, 23),
         .growth = mbr_col_int8(0, 24, 0),
+        .stacking = mbr_col_null(0, 29) ? config->stacking : mbr_stacking_of(mbr_col_text(0, 29)),
+        .refers_to = mbr_col_int8(0, 27, 0),
+        .counterpart_id = mbr_col_int8(0, 30, 0),
         .frozen_tenders = tenders == NULL ? NULL : JsonbToCString(NULL, &tenders->root, VARSIZE(tenders)),
         .currency_scale = config->currency_scale,
     };

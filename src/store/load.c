@@ -385,8 +385,8 @@ mbr_load_room(const MbrLoad *load, MbrWork *work)
                             work->nentries + 6 * lots + 3 * parts + load->new_events + 2, sizeof(MbrEntry));
     work->splits =
         reserve(work->splits, &work->max_splits, work->nsplits + load->new_splits, sizeof(MbrSplit));
-    work->activities =
-        reserve(work->activities, &work->max_activities, work->nactivities + 2, sizeof(MbrActivity));
+    work->activities = reserve(work->activities, &work->max_activities,
+                               work->nactivities + load->new_days + 2, sizeof(MbrActivity));
     work->tier_changes =
         reserve(work->tier_changes, &work->max_tier_changes, work->ntier_changes + 1, sizeof(MbrTierChange));
 }

@@ -15,6 +15,7 @@ typedef struct MbrLoad {
     int new_lots;      /* how many the posting may open */
     int new_splits;
     int new_events; /* besides the posting itself */
+    int new_days;   /* of activity, besides two */
     bool extends;   /* it may let all points live on */
 
     const MbrConfig *config;

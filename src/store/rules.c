@@ -82,8 +82,8 @@ read_expiry(uint64 row, int col)
     return expiry;
 }
 
-static void
-read_version(uint64 row, MbrRuleVersion *version)
+void
+mbr_rule_version_read(uint64 row, MbrRuleVersion *version)
 {
     MbrEffect effect = mbr_effect_of(mbr_col_text(row, 4));
 
@@ -97,7 +97,8 @@ read_version(uint64 row, MbrRuleVersion *version)
                                          .shadow = mbr_col_bool(row, 8),
                                          .group = mbr_col_int4(row, 9, -1),
                                          .priority = mbr_col_int4(row, 10, 0),
-                                         .funder_party = mbr_col_int4(row, 11, 0)},
+                                         .funder_party = mbr_col_int4(row, 11, 0),
+                                         .refund_mode = mbr_refund_mode_of(mbr_col_text(row, 25))},
                                 .valid_from = mbr_col_int8(row, 12, DT_NOBEGIN),
                                 .valid_until = mbr_col_int8(row, 13, DT_NOEND),
                                 .effective_from = mbr_col_int8(row, 14, DT_NOBEGIN),
@@ -159,7 +160,7 @@ read_rules(MbrSession *session, TimestampTz since)
     set->index =
         hash_create("membership rules", Max(set->n, 16), &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     for (int i = 0; i < set->n; i++) {
-        read_version(i, &set->versions[i]);
+        mbr_rule_version_read(i, &set->versions[i]);
         index_version(set, i);
     }
     return set;

@@ -47,6 +47,13 @@ typedef struct MbrRuleVersion {
     MbrCondition *condition; /* compiled when first needed */
 } MbrRuleVersion;
 
+/* Rules that a purchase met are versions' rules. */
+static inline const MbrRuleVersion *
+mbr_version_of(const MbrRule *rule)
+{
+    return (const MbrRuleVersion *)((const char *)rule - offsetof(MbrRuleVersion, rule));
+}
+
 struct MbrRuleSet {
     MemoryContext context;
     TimestampTz since;        /* serves purchases from then on */
@@ -64,6 +71,8 @@ extern MbrRuleSet *mbr_rules_for(MbrSession *session, const MbrConfig *config, T
 extern Bitmapset *
 mbr_rules_find(const MbrRuleSet *set, MbrFilterKind kind, const char *value, Bitmapset *found);
 
+/* A version from a row of SPI_tuptable; the statements that read versions have the same columns. */
+extern void mbr_rule_version_read(uint64 row, MbrRuleVersion *version);
 /* A filter from an array column of a row of SPI_tuptable. */
 extern void mbr_filter_read(uint64 row, int col, MbrFilter *filter);
 /* Whether a value passes a filter. */

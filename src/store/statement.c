@@ -9,13 +9,26 @@
 #include "store/statement.h"
 
 /* clang-format off */
+/* versions v of rules, their definitions d */
+#define RULE_VERSIONS \
+        "SELECT d.rule_id, d.version, d.code, d.effect, d.value, d.scope = 'line', d.exclusive, " \
+        "d.status = 'shadow', CASE WHEN d.stack_group IS NULL THEN -1 " \
+        "ELSE dense_rank() OVER (ORDER BY d.stack_group) END::integer, d.priority, d.funder_party_id, " \
+        "lower(d.valid_during) + make_interval(secs => CASE WHEN lower_inc(d.valid_during) " \
+        "OR lower(d.valid_during) > '294276-01-01' THEN 0 ELSE 0.000001 END), " \
+        "upper(d.valid_during) + make_interval(secs => CASE WHEN upper_inc(d.valid_during) " \
+        "AND upper(d.valid_during) < '294276-01-01' THEN 0.000001 ELSE 0 END), " \
+        "v.effective_from, v.superseded_at, d.merchant_ids, d.brands, d.categories, d.mall_ids, d.tiers, " \
+        "d.channels, d.condition, d.expiry, d.pending_days, d.refund_mode "
+
 const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     /* configuration */
     [MBR_PLAN_PROGRAM] = {
         "SELECT config_version, table_version, time_zone, currency_digits, phone_country, base_rate, "
         "award_rounding, expiry, pending_days, claim_days, (EXTRACT(epoch "
         "FROM max_future) * 1000000)::bigint, allow_debt, tier_window_months, min_life_days, "
-        "stacking, extend_on_activity, reinstatement_days, transfers, transfer_minimum, transfer_daily_limit "
+        "stacking, extend_on_activity, reinstatement_days, transfers, transfer_minimum, transfer_daily_limit, "
+        "clawback, charge_cash, liability_price "
         "FROM membership.program",
         ""},
     [MBR_PLAN_TIERS] = {
@@ -29,7 +42,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         ""},
     [MBR_PLAN_CONTRACTS] = {
         "SELECT merchant_id, lower(valid_during), upper(valid_during), collects = 'mall', "
-        "commission_rate, issue_price, redemption_price FROM membership.contract ORDER BY merchant_id, contract_id",
+        "commission_rate, issue_price, redemption_price, commission_refunded FROM membership.contract ORDER BY merchant_id, contract_id",
         ""},
     [MBR_PLAN_FUNCTIONS] = {
         "SELECT (SELECT oid FROM pg_proc WHERE pronamespace = n.oid AND proname = 'adjust_points'), "
@@ -49,15 +62,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     /* the rules' versions that pay or are on trial, and were not superseded before $1; bounds of windows made half-open,
      * but for those in the last year that PostgreSQL knows */
     [MBR_PLAN_RULES] = {
-        "SELECT d.rule_id, d.version, d.code, d.effect, d.value, d.scope = 'line', d.exclusive, "
-        "d.status = 'shadow', CASE WHEN d.stack_group IS NULL THEN -1 "
-        "ELSE dense_rank() OVER (ORDER BY d.stack_group) END::integer, d.priority, d.funder_party_id, "
-        "lower(d.valid_during) + make_interval(secs => CASE WHEN lower_inc(d.valid_during) "
-        "OR lower(d.valid_during) > '294276-01-01' THEN 0 ELSE 0.000001 END), "
-        "upper(d.valid_during) + make_interval(secs => CASE WHEN upper_inc(d.valid_during) "
-        "AND upper(d.valid_during) < '294276-01-01' THEN 0.000001 ELSE 0 END), "
-        "v.effective_from, v.superseded_at, d.merchant_ids, d.brands, d.categories, d.mall_ids, d.tiers, "
-        "d.channels, d.condition, d.expiry, d.pending_days "
+        RULE_VERSIONS
         "FROM (SELECT *, coalesce(min(effective_from) OVER (PARTITION BY rule_id ORDER BY version "
         "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING), 'infinity') AS superseded_at "
         "FROM membership.rule_version) v, jsonb_populate_record(NULL::membership.earn_rule, v.definition) d "
@@ -92,15 +97,18 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "TITT"},
     /* load */
     [MBR_PLAN_BOUGHT_AT] = {
-        "SELECT FROM membership.journal WHERE member_id = ANY ($1) AND verb = 'accrual' AND day <= $2 "
-        "AND CASE WHEN lines IS NULL THEN merchant_id = $3 "
+        "SELECT FROM membership.journal j WHERE member_id = ANY ($1) AND verb = 'accrual' AND day <= $2 "
+        "AND NOT EXISTS (SELECT FROM membership.refund r WHERE r.member_id = j.member_id AND r.purchase_no = j.journal_no "
+        "AND r.complete) AND CASE WHEN lines IS NULL THEN merchant_id = $3 "
         "ELSE lines @> jsonb_build_array(jsonb_build_object('merchant_id', $3)) END LIMIT 1",
         "lDI"},
     [MBR_PLAN_BOUGHT_CATEGORY] = {
         "SELECT FROM membership.journal j LEFT JOIN jsonb_array_elements(j.lines) l ON true "
         "LEFT JOIN membership.merchant m ON m.merchant_id = coalesce((l ->> 'merchant_id')::integer, j.merchant_id) "
         "WHERE j.member_id = ANY ($1) AND j.verb = 'accrual' AND j.day <= $2 "
-        "AND coalesce(l ->> 'category', m.category) = $3 LIMIT 1",
+        "AND coalesce(l ->> 'category', m.category) = $3 "
+        "AND NOT EXISTS (SELECT FROM membership.refund r WHERE r.member_id = j.member_id AND r.purchase_no = j.journal_no "
+        "AND r.complete) LIMIT 1",
         "lDT"},
     /* before enrolment it is the tier of enrolment */
     [MBR_PLAN_PAST_TIER] = {
@@ -113,7 +121,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     /* claims */
     [MBR_PLAN_FIND_RECEIPT] = {
         "SELECT member_id, journal_no, payload_hash FROM membership.receipt "
-        "WHERE merchant_id = $1 AND order_ref = $2",
+        "WHERE merchant_id = $1 AND order_ref = $2 AND member_id > 0",
         "IT"},
     [MBR_PLAN_FIND_RECEIPTS] = {
         "SELECT k.n, r.member_id, r.journal_no, r.payload_hash "
@@ -146,39 +154,158 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT verb, points, balance, status, reason_code, points_wanted, base_points, available_at, "
         "expires_at, amount, basis, base_rate, rounding, tier_id, tier_multiplier, tier_after, "
         "tier_changed, lines, merchant_id, occurred_at, order_ref, channel, rules, growth, tenders, reason, "
-        "refers_to, day FROM membership.journal "
+        "refers_to, day, rules ->> 'stacking', counterpart_id FROM membership.journal "
         "WHERE member_id = $1 AND journal_no = $2",
         "LL"},
     [MBR_PLAN_LOAD_LINES] = {
-        "SELECT (l ->> 'line_no')::integer, (l ->> 'merchant_id')::integer, (l ->> "
-        "'amount')::numeric, (l ->> 'basis')::numeric, (l ->> 'points')::bigint "
-        "FROM membership.journal, jsonb_array_elements(lines) l "
-        "WHERE member_id = $1 AND journal_no = $2 AND status = 'review' "
-        "UNION ALL SELECT 1, merchant_id, amount, basis, points_wanted FROM membership.journal "
-        "WHERE member_id = $1 AND journal_no = $2 AND status = 'review' AND lines IS NULL ORDER BY 1",
+        "SELECT (l ->> 'line_no')::integer, (l ->> 'merchant_id')::integer, (l ->> 'amount')::numeric, "
+        "(l ->> 'basis')::numeric, (l ->> 'points')::bigint, coalesce((l ->> 'eligible')::boolean, true), "
+        "(l ->> 'tendered')::numeric, (l ->> 'points_tendered')::bigint, l ->> 'category', l ->> 'brand', l ->> 'sku', "
+        "l ->> 'quantity' FROM membership.journal, jsonb_array_elements(lines) l "
+        "WHERE member_id = $1 AND journal_no = $2 "
+        "UNION ALL SELECT 1, merchant_id, amount, basis, points_wanted, true, (tenders ->> 'value')::numeric, "
+        "(tenders ->> 'points')::bigint, NULL, NULL, NULL, NULL FROM membership.journal "
+        "WHERE member_id = $1 AND journal_no = $2 AND lines IS NULL ORDER BY 1",
         "LL"},
-    /* what rules gave of the award under review, by line; frozen rules tell the life and who pays */
-    [MBR_PLAN_LOAD_PARTS] = {
-        "SELECT o.rule_id, o.version, v.definition ->> 'code', o.effect, coalesce(l.line_no, 1), "
-        "coalesce(l.points, o.points), coalesce(o.growth, 0), (v.definition ->> 'funder_party_id')::integer, "
-        "v.definition ->> 'expiry', (v.definition ->> 'pending_days')::integer "
-        "FROM membership.journal j, "
-        "jsonb_to_recordset(j.rules -> 'rules') o (rule_id integer, version integer, effect text, outcome text, "
-        "points bigint, growth bigint, lines jsonb) "
-        "LEFT JOIN jsonb_to_recordset(o.lines) l (line_no integer, points bigint) ON l.points IS NOT NULL "
-        "JOIN membership.rule_version v ON v.rule_id = o.rule_id AND v.version = o.version "
-        "WHERE j.member_id = $1 AND j.journal_no = $2 AND j.status = 'review' AND o.outcome = 'applied' "
-        "ORDER BY o.rule_id, 5",
+    [MBR_PLAN_SALE_RULES] = {
+        RULE_VERSIONS
+        "FROM (SELECT r.*, 'infinity'::timestamptz AS superseded_at FROM membership.rule_version r "
+        "WHERE (r.rule_id, r.version) IN (SELECT o.rule_id, o.version FROM membership.journal j, "
+        "jsonb_to_recordset(j.rules -> 'rules') o (rule_id integer, version integer) "
+        "WHERE j.member_id = $1 AND j.journal_no = $2)) v, "
+        "jsonb_populate_record(NULL::membership.earn_rule, v.definition) d ORDER BY d.rule_id, d.version",
         "LL"},
+    /* the rules in the order of their list, each with the lines it matched; NULL = all eligible ones */
+    [MBR_PLAN_SALE_CELLS] = {
+        "SELECT o.n::integer, o.rule_id, o.version, o.outcome, l.line_no, coalesce(l.points, l.growth, o.points, o.growth, 0) "
+        "FROM membership.journal j CROSS JOIN LATERAL ROWS FROM (jsonb_to_recordset(j.rules -> 'rules') AS (rule_id integer, "
+        "version integer, outcome text, points bigint, growth bigint, lines jsonb)) "
+        "WITH ORDINALITY o (rule_id, version, outcome, points, growth, lines, n) "
+        "LEFT JOIN LATERAL (SELECT x.line_no, CASE WHEN x.beaten_by IS NULL THEN x.points ELSE 0 END AS points, x.growth "
+        "FROM jsonb_to_recordset(o.lines) x (line_no integer, points bigint, growth bigint, beaten_by text)) l ON true "
+        "WHERE j.member_id = $1 AND j.journal_no = $2 AND o.outcome IN ('applied', 'beaten', 'not_matched') "
+        "ORDER BY o.n, l.line_no",
+        "LL"},
+    [MBR_PLAN_SALE_SPENT] = {
+        "SELECT n::bigint FROM membership.journal, jsonb_array_elements_text(tenders -> 'spent') WITH ORDINALITY e (n, i) "
+        "WHERE member_id = $1 AND journal_no = $2 ORDER BY i",
+        "LL"},
+    [MBR_PLAN_REVIEW_DECISION] = {
+        "SELECT j.journal_no, j.reason_code FROM membership.source_key k "
+        "JOIN membership.journal j USING (member_id, journal_no) "
+        "WHERE k.member_id = $1 AND k.verb = 'review' AND k.ref = $2::text",
+        "LL"},
+    [MBR_PLAN_LOAD_FACTS] = {
+        "SELECT attributes, facts FROM membership.journal_context WHERE member_id = $1 AND journal_no = $2",
+        "LL"},
+    [MBR_PLAN_CORRECTED_AS] = {
+        "SELECT journal_no FROM membership.journal WHERE member_id = $1 AND journal_no > $2 AND refers_to = $2 "
+        "AND verb = 'accrual' ORDER BY journal_no LIMIT 1",
+        "LL"},
+    /* refunds */
+    [MBR_PLAN_FIND_REFUND_CLAIM] = {
+        "SELECT payload_hash, member_id, journal_no, excess FROM membership.refund_claim "
+        "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3",
+        "ITT"},
+    [MBR_PLAN_ADD_REFUND_CLAIM] = {
+        "INSERT INTO membership.refund_claim (merchant_id, order_ref, refund_ref, payload_hash, member_id, journal_no) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        "ITTLLL"},
+    [MBR_PLAN_PLACE_RECEIPT] = {
+        "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
+        "VALUES ($1, $2, 0, 0, 0) ON CONFLICT (merchant_id, order_ref) DO NOTHING",
+        "IT"},
+    [MBR_PLAN_LOCK_RECEIPT] = {
+        "SELECT member_id FROM membership.receipt WHERE merchant_id = $1 AND order_ref = $2 FOR NO KEY UPDATE",
+        "IT"},
+    [MBR_PLAN_TAKE_PLACE] = {
+        "UPDATE membership.receipt SET member_id = $3, journal_no = $4, payload_hash = $5 "
+        "WHERE merchant_id = $1 AND order_ref = $2 AND member_id = 0",
+        "ITLLL"},
+    [MBR_PLAN_MOVE_RECEIPT] = {
+        "UPDATE membership.receipt SET member_id = $3, journal_no = $4 WHERE merchant_id = $1 AND order_ref = $2",
+        "ITLL"},
+    [MBR_PLAN_PARK_REFUND] = {
+        "INSERT INTO membership.refund_claim (merchant_id, order_ref, refund_ref, payload_hash, member_id, parked_at, request) "
+        "VALUES ($1, $2, $3, $4, $5, clock_timestamp(), jsonb_strip_nulls(jsonb_build_object('amount', $6, 'lines', $7, 'at', $8))) "
+        "ON CONFLICT (merchant_id, order_ref, refund_ref) DO NOTHING",
+        "ITTLLNJZ"},
+    [MBR_PLAN_PARKED_REFUNDS] = {
+        "SELECT refund_ref, member_id, (request ->> 'amount')::numeric, request -> 'lines', (request ->> 'at')::timestamptz "
+        "FROM membership.refund_claim WHERE merchant_id = $1 AND order_ref = $2 AND parked_at IS NOT NULL "
+        "AND journal_no IS NULL AND excess IS NULL ORDER BY parked_at, refund_ref",
+        "IT"},
+    [MBR_PLAN_END_PARKED] = {
+        "UPDATE membership.refund_claim SET member_id = $4, journal_no = $5, excess = $6 "
+        "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3",
+        "ITTLLN"},
+    [MBR_PLAN_LAST_REFUND] = {
+        "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "
+        "FROM (SELECT f.lines FROM membership.refund f CROSS JOIN LATERAL (SELECT sum((x ->> 'amount')::numeric) AS amount, "
+        "count(*) FILTER (WHERE (x ->> 'closed')::boolean) AS closed FROM jsonb_array_elements(f.lines) x) s "
+        "WHERE f.member_id = $1 AND f.purchase_no = $2 ORDER BY s.amount DESC, s.closed DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
+        "closed boolean, value numeric, restored bigint, clawed bigint, withheld bigint, growth bigint, growth_withheld bigint)",
+        "LL"},
+    [MBR_PLAN_SUM_REFUNDS] = {
+        "SELECT count(*), coalesce(sum(amount), 0), coalesce(sum(points_expired), 0)::bigint FROM membership.refund "
+        "WHERE member_id = $1 AND purchase_no = $2",
+        "LL"},
+    [MBR_PLAN_INSERT_REFUND] = {
+        "INSERT INTO membership.refund (member_id, purchase_no, posted_id, journal_no, refund_ref, amount, cash_amount, points_clawed, "
+        "points_restored, points_forfeited, points_expired, loss, debt, cash_shortfall, complete, lines) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        "LLLLTNNLLLLLLNBJ"},
+    [MBR_PLAN_LOAD_REFUND] = {
+        "SELECT r.amount, r.cash_amount, r.points_clawed, r.points_restored, r.points_forfeited, r.loss, r.debt, "
+        "r.cash_shortfall, r.points_expired, j.balance FROM membership.journal j "
+        "JOIN membership.refund r ON r.member_id = CASE j.verb WHEN 'refund' THEN coalesce(j.counterpart_id, j.member_id) "
+        "ELSE j.member_id END AND r.purchase_no = j.refers_to AND r.posted_id = j.member_id AND r.journal_no = j.journal_no "
+        "WHERE j.member_id = $1 AND j.journal_no = $2",
+        "LL"},
+    /* the last taken first */
+    [MBR_PLAN_SPENT_PARTS] = {
+        "SELECT -e.points, o.entry_no, o.journal_no, o.points, o.active_at, o.expires_at, o.origin, r.day, o.member_id "
+        "FROM membership.journal p CROSS JOIN jsonb_array_elements_text(p.tenders -> 'spent') n "
+        "JOIN membership.journal j ON j.member_id = p.member_id AND j.journal_no = n::bigint "
+        "JOIN membership.journal r ON r.member_id = CASE j.verb WHEN 'merge_in' THEN j.counterpart_id ELSE j.member_id END "
+        "AND r.journal_no = CASE j.verb WHEN 'merge_in' THEN j.refers_to ELSE j.journal_no END "
+        "JOIN membership.ledger_entry e ON e.member_id = r.member_id AND e.wallet_id = 1 AND e.journal_no = r.journal_no "
+        "JOIN membership.ledger_entry o ON o.member_id = e.member_id AND o.wallet_id = 1 AND o.entry_no = e.lot_no "
+        "WHERE p.member_id = $1 AND p.journal_no = $2 AND e.points < 0 ORDER BY j.journal_no DESC, e.entry_no DESC",
+        "LL"},
+    /* lots that an award opened, those that continue them, and what of each expired */
+    [MBR_PLAN_OWN_LOTS] = {
+        "WITH RECURSIVE own (member_id, lot_no) AS (SELECT member_id, entry_no FROM membership.ledger_entry "
+        "WHERE member_id = $1 AND wallet_id = 1 AND lot_no = entry_no AND journal_no IN ($2, $3) "
+        /* of a merge, and of what gives back what a merged member spent, moved_from is that member's */
+        "UNION ALL SELECT e.member_id, e.entry_no FROM own JOIN membership.ledger_entry e ON e.member_id = ANY ($4) "
+        "AND e.wallet_id = 1 AND e.moved_from = own.lot_no "
+        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no "
+        "WHERE own.member_id = CASE WHEN j.verb IN ('merge_in', 'reversal', 'refund') "
+        "THEN coalesce(j.counterpart_id, e.member_id) ELSE e.member_id END) "
+        "SELECT CASE WHEN own.member_id = $5 THEN own.lot_no ELSE 0 END, coalesce((SELECT -sum(e.points) "
+        "FROM membership.ledger_entry e "
+        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no AND j.verb = 'expiry' "
+        "WHERE e.member_id = own.member_id AND e.wallet_id = 1 AND e.lot_no = own.lot_no), 0)::bigint FROM own",
+        "LLLlL"},
+    [MBR_PLAN_SUM_EXCHANGES] = {
+        "SELECT coalesce(sum(amount), 0) FROM membership.exchange WHERE member_id = $1 AND purchase_no = $2",
+        "LL"},
+    [MBR_PLAN_FIND_EXCHANGE] = {
+        "SELECT FROM membership.exchange WHERE member_id = $1 AND purchase_no = $3 AND journal_no = $2",
+        "LLL"},
+    [MBR_PLAN_INSERT_EXCHANGE] = {
+        "INSERT INTO membership.exchange (member_id, purchase_no, journal_no, amount) VALUES ($1, $2, $3, $4)",
+        "LLLN"},
     /* apply */
     [MBR_PLAN_INSERT_RULE_FAILURE] = {
         "INSERT INTO membership.rule_failure (member_id, journal_no, rule_id, version, sqlstate, message) "
         "VALUES ($1, $2, $3, $4, $5, $6)",
         "LLIITT"},
     [MBR_PLAN_INSERT_CONTEXT] = {
-        "INSERT INTO membership.journal_context (member_id, journal_no, attributes) "
-        "VALUES ($1, $2, $3)",
-        "LLJ"},
+        "INSERT INTO membership.journal_context (member_id, journal_no, attributes, facts) "
+        "VALUES ($1, $2, coalesce($3, '{}'), $4)",
+        "LLJJ"},
     [MBR_PLAN_UPDATE_TIER] = {
         "UPDATE membership.member SET tier_id = $2, tier_since = $3, tier_expires_at = $4, "
         "tier_locked_until = $5 WHERE member_id = $1",
@@ -317,8 +444,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "L"},
     [MBR_PLAN_MOVE_ACTIVITY] = {
         "INSERT INTO membership.activity_move (member_id, journal_no, day, purchases, basis, points_earned, growth, "
-        "points_redeemed) SELECT m.member_id, m.journal_no, d.day, m.sign * d.purchases, m.sign * d.basis, "
-        "m.sign * d.points_earned, m.sign * d.growth, m.sign * d.points_redeemed FROM membership.activity_day d, "
+        "points_redeemed, refunded_of_day, refunded_on_day) SELECT m.member_id, m.journal_no, d.day, m.sign * d.purchases, m.sign * d.basis, "
+        "m.sign * d.points_earned, m.sign * d.growth, m.sign * d.points_redeemed, "
+        "m.sign * d.refunded_of_day, m.sign * d.refunded_on_day FROM membership.activity_day d, "
         "(VALUES ($1, $2, -1), ($3, $4, 1)) m (member_id, journal_no, sign) WHERE d.member_id = $1",
         "LLLL"},
     [MBR_PLAN_CLEAR_ACTIVITY] = {
@@ -326,11 +454,14 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "L"},
     [MBR_PLAN_ADD_ACTIVITY] = {
         "INSERT INTO membership.activity_day AS a (member_id, day, purchases, basis, points_earned, growth, "
-        "points_redeemed) SELECT member_id, day, purchases, basis, points_earned, growth, points_redeemed "
+        "points_redeemed, refunded_of_day, refunded_on_day) "
+        "SELECT member_id, day, purchases, basis, points_earned, growth, points_redeemed, refunded_of_day, refunded_on_day "
         "FROM membership.activity_move WHERE member_id = $1 AND journal_no = $2 ON CONFLICT (member_id, day) DO UPDATE "
         "SET purchases = a.purchases + excluded.purchases, basis = a.basis + excluded.basis, "
         "points_earned = a.points_earned + excluded.points_earned, growth = a.growth + excluded.growth, "
-        "points_redeemed = a.points_redeemed + excluded.points_redeemed",
+        "points_redeemed = a.points_redeemed + excluded.points_redeemed, "
+        "refunded_of_day = a.refunded_of_day + excluded.refunded_of_day, "
+        "refunded_on_day = a.refunded_on_day + excluded.refunded_on_day",
         "LL"},
     [MBR_PLAN_MOVE_IDENTITIES] = {
         "UPDATE membership.member_identity SET member_id = $1 WHERE member_id = $2",

@@ -24,6 +24,9 @@ static const char *const verbs[] = {
     [MBR_VERB_REVERSAL] = "reversal",
     [MBR_VERB_TRANSFER_OUT] = "transfer_out",
     [MBR_VERB_TRANSFER_IN] = "transfer_in",
+    [MBR_VERB_REFUND] = "refund",
+    [MBR_VERB_CORRECTION] = "correction",
+    [MBR_VERB_REASSIGNMENT] = "reassignment",
     [MBR_VERB_MERGE_OUT] = "merge_out",
     [MBR_VERB_MERGE_IN] = "merge_in",
     [MBR_VERB_ERASURE] = "erasure",
@@ -62,6 +65,18 @@ static const char *const outcomes[] = {
     [MBR_OUTCOME_NOT_MATCHED] = "not_matched", [MBR_OUTCOME_FAILED] = "failed",
     [MBR_OUTCOME_SHADOW] = "shadow",           [MBR_OUTCOME_BEATEN] = "beaten",
     [MBR_OUTCOME_APPLIED] = "applied",
+};
+
+static const char *const refund_modes[] = {
+    [MBR_REFUND_PROPORTIONAL] = "proportional",
+    [MBR_REFUND_REEVALUATE] = "reevaluate",
+    [MBR_REFUND_NONE] = "none",
+};
+
+static const char *const clawbacks[] = {
+    [MBR_CLAWBACK_ONLY_PENDING] = "only_pending",
+    [MBR_CLAWBACK_WITHIN_BALANCE] = "within_balance",
+    [MBR_CLAWBACK_UNLIMITED] = "unlimited",
 };
 
 static const char *const reasons[] = {
@@ -184,4 +199,22 @@ const char *
 mbr_outcome_name(MbrOutcome outcome)
 {
     return outcomes[outcome];
+}
+
+MbrOutcome
+mbr_outcome_of(const char *name)
+{
+    return (MbrOutcome)find_name(outcomes, lengthof(outcomes), name);
+}
+
+MbrRefundMode
+mbr_refund_mode_of(const char *name)
+{
+    return (MbrRefundMode)find_name(refund_modes, lengthof(refund_modes), name);
+}
+
+MbrClawback
+mbr_clawback_of(const char *name)
+{
+    return (MbrClawback)find_name(clawbacks, lengthof(clawbacks), name);
 }

@@ -20,6 +20,9 @@ extern const char *mbr_stacking_name(MbrStacking stacking);
 extern MbrEffect mbr_effect_of(const char *name);
 extern const char *mbr_effect_name(MbrEffect effect);
 extern const char *mbr_outcome_name(MbrOutcome outcome);
+extern MbrOutcome mbr_outcome_of(const char *name);
+extern MbrRefundMode mbr_refund_mode_of(const char *name);
+extern MbrClawback mbr_clawback_of(const char *name);
 extern MbrSplitKind mbr_split_kind_of(const char *name);
 
 #endif

@@ -5,7 +5,7 @@ SELECT open_mall() \gset
 UPDATE program SET expiry = '2093-12-31';
 UPDATE burn_rule SET share = NULL;
 INSERT INTO earn_rule (rule_id, code, name, status, condition, effect, value)
-VALUES (1, 'spoilt', 'Fails on words', 'active', '(attributes ->> ''age'')::integer > 18', 'bonus_points', 5);
+VALUES (1, 'spoilt', 'Fails on words', 'active', '(order_attributes ->> ''age'')::integer > 18', 'bonus_points', 5);
 
 SELECT member_id AS ann, referral_code AS ann_code FROM enroll_member('phone', '13800138000', '1985-03-08', 'fair', attributes => '{"name": "Ann"}') \gset
 SELECT member_id AS bob FROM enroll_member('phone', '13800138001', '1985-03-08', 'fair', attributes => '{"name": "Ann"}', referral_code => :'ann_code') \gset

@@ -137,7 +137,7 @@ SELECT is(take(call), result, call) FROM (VALUES
     (format('SELECT review_accrual(%s, %s, ''approve'', ''x'')', :ned, :late), format('MB201 review of journal_no "%s" was used before with other content', :late))) c (call, result);
 SELECT review_accrual(:ned, :late, 'reject', 'no') \gset
 SELECT is(next_no(:mia), :mia_no::bigint, 'nothing was posted by any of it');
-SELECT is(b.duplicate, true, 'in a batch') FROM accrue_batch(ARRAY[(:ned, 1, 20, 'n1', NULL, 'pos', NULL, NULL, NULL, '{"wechat": "W1"}', NULL)::purchase]) b;
+SELECT is(b.duplicate, true, 'in a batch') FROM accrue_batch(ARRAY[(:ned, 1, 20, 'n1', NULL, 'pos', NULL, NULL, NULL, '{"wechat": "W1"}', NULL, NULL)::purchase]) b;
 SELECT is(array_agg(format('%s %s %s', row_no, duplicate, coalesce(sqlstate, balance::text)) ORDER BY row_no),
           -- 1000 - 300 + 10 of her own; 1000 + 20 - 200 - 100 + 5 - 100 - 10 - 10 + 7 = 612 came: 1322
           '{"1 f 1332","2 f 1342","3 t 1332","4  MB201"}'::text[], 'one member, by both numbers, in one batch')

@@ -31,6 +31,8 @@ CREATE TABLE membership.activity_move (
     points_earned   bigint  NOT NULL,
     growth          bigint  NOT NULL,
     points_redeemed bigint  NOT NULL,
+    refunded_of_day numeric(18, @digits@) NOT NULL,
+    refunded_on_day numeric(18, @digits@) NOT NULL,
     CONSTRAINT activity_move_pkey PRIMARY KEY (member_id, journal_no, day)
 );
 COMMENT ON TABLE membership.activity_move IS 'What a merge took from (negative) or added to a member''s activity_day.';

@@ -1,0 +1,24 @@
+-- Refunds and corrections.
+
+CREATE FUNCTION membership.refund_order(
+    merchant_id integer, order_ref text, refund_ref text, amount numeric DEFAULT NULL, lines jsonb DEFAULT NULL,
+    member_id bigint DEFAULT NULL, at timestamptz DEFAULT NULL)
+RETURNS membership.refunding
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_refund_order';
+COMMENT ON FUNCTION membership.refund_order IS
+'Takes goods of an order back (退货), once per (merchant_id, order_ref, refund_ref): points spent on them are given back, points earned are taken back, splits and activity corrected. amount: net value of the goods, currency; lines: array of {line_no, quantity, amount}; neither = all that is left. member_id: checked if given. Before its sale it is parked, and applied when that comes. See doc/refunds.md. Errors: 22004, 22003, 22023 bad argument, MB003 unknown merchant, MB109 more than is left, MB201 refund_ref used with other content, MB202 receipt of another member.';
+
+CREATE FUNCTION membership.correct_purchase(
+    merchant_id integer, order_ref text, amount numeric, lines jsonb, correction_ref text, reason text,
+    at timestamptz DEFAULT NULL)
+RETURNS membership.accrual
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_correct_purchase';
+COMMENT ON FUNCTION membership.correct_purchase IS
+'Takes a mis-rung purchase back and posts it with the right amount (currency) and lines (NULL = one line), as of the time it was made; once per (merchant_id, order_ref, correction_ref). Operators. Errors: 22004, 22003, 22023 bad argument, MB003 unknown merchant, MB009 no such order, MB102 closed member, MB103 points are worth more than the amount, MB110 the order has refunds, is under review or imported, MB201 correction_ref used with other content.';
+
+CREATE FUNCTION membership.reassign_purchase(
+    merchant_id integer, order_ref text, to_member_id bigint, reason text, at timestamptz DEFAULT NULL)
+RETURNS membership.accrual
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_reassign_purchase';
+COMMENT ON FUNCTION membership.reassign_purchase IS
+'Takes a purchase back from the member it was wrongly credited to, and posts it for another. Repeated, it changes nothing. Operators. Errors: 22004, 22023 bad argument, MB002 unknown member, MB003 unknown merchant, MB009 no such order, MB102 closed member, MB110 the order has refunds, was paid with points, is under review or imported.';

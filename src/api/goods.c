@@ -1,0 +1,155 @@
+/* goods.c - which goods come back: from amount, lines and quantities to what is returned of each line. */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "api/json.h"
+#include "api/refund.h"
+#include "util/error.h"
+#include "util/money.h"
+
+static void
+refuse_excess(const char *what, const char *left)
+{
+    ereport(ERROR, (errcode(MBR_ERR_NOTHING_LEFT), errmsg("%s is more than is left of the order", what),
+                    errdetail("%s is left.", left),
+                    errhint("Refund what is left: without amount and lines it is all of that.")));
+}
+
+static void
+refuse_line(int line_no, const char *why, const char *hint)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("line %d cannot be returned so", line_no),
+             errdetail("%s", why), errhint("%s", hint)));
+}
+
+static int
+find_line(const MbrPurchase *sale, int line_no)
+{
+    for (int i = 0; i < sale->nlines; i++)
+        if (sale->lines[i].line_no == line_no)
+            return i;
+    return -1;
+}
+
+/* Net x the quantity returned so far / quantity, half up, less what was returned before. */
+static int64
+worth_of(const MbrLine *line, int64 quantity, int64 whole, const MbrReturned *returned)
+{
+    int64 worth = mbr_share_of(line->amount, Min(returned->quantity + quantity, whole), whole);
+
+    return Max(worth - returned->amount, 0);
+}
+
+/* One line's goods; returns what of them could not be applied. */
+static int64
+return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig *config,
+            const MbrPurchase *sale, MbrReturned *returned)
+{
+    int i = find_line(sale, arg->line_no);
+    const MbrLine *line = i < 0 ? NULL : &sale->lines[i];
+    int64 amount = arg->amount == NULL ? 0 : mbr_purchase_amount(arg->amount, config->digits, "line amount");
+    int64 quantity = arg->quantity, whole, left;
+
+    if (line == NULL && args->clip)
+        return amount;
+    if (line == NULL)
+        refuse_line(arg->line_no, "The order has no such line.", "Check line_no.");
+    whole = mbr_line_quantity(line);
+    if (quantity > 0 && whole == 0 && arg->amount == NULL) {
+        if (args->clip)
+            return 0;
+        refuse_line(arg->line_no, "The order does not know the line's quantity.", "Pass the goods' amount.");
+    }
+    if (whole > 0 && returned[i].quantity + quantity > whole) {
+        if (!args->clip)
+            refuse_excess(
+                psprintf("quantity %s of line %d", mbr_rate_text(quantity, MBR_RATE_DIGITS), arg->line_no),
+                mbr_rate_text(whole - returned[i].quantity, MBR_RATE_DIGITS));
+        quantity = whole - returned[i].quantity;
+    }
+    if (arg->amount == NULL)
+        amount = worth_of(line, quantity, whole, &returned[i]);
+    left = line->amount - returned[i].amount;
+    if (amount > left && !args->clip)
+        refuse_excess(psprintf("%s of line %d", mbr_money_text(amount, config->digits), arg->line_no),
+                      mbr_money_text(left, config->digits));
+    returned[i].amount += Min(amount, left);
+    returned[i].quantity += quantity;
+    returned[i].closed = returned[i].amount == line->amount;
+    return amount - Min(amount, left);
+}
+
+static int64
+return_lines(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
+             MbrReturned *returned)
+{
+    int64 before = mbr_return_left(sale, returned);
+    int64 excess = 0, sum;
+
+    for (int i = 0; i < args->nlines; i++)
+        excess += return_line(args, &args->lines[i], config, sale, returned);
+    sum = before - mbr_return_left(sale, returned) + excess;
+    if (args->amount != NULL && !args->clip &&
+        mbr_purchase_amount(args->amount, config->digits, "amount") != sum)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("amount is not the sum of its lines"),
+                 errdetail("The lines add up to %s.", mbr_money_text(sum, config->digits)),
+                 errhint("Leave amount out.")));
+    return excess;
+}
+
+/* A line is closed when nothing is left of it; one of net 0 with the last of the order. */
+static void
+close_lines(const MbrPurchase *sale, MbrReturned *returned)
+{
+    bool all = mbr_return_left(sale, returned) == 0;
+
+    for (int i = 0; i < sale->nlines; i++)
+        if (sale->lines[i].amount > 0 || all)
+            returned[i].closed = returned[i].amount == sale->lines[i].amount;
+}
+
+static int64
+return_amount(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
+              MbrReturned *returned)
+{
+    int n = sale->nlines;
+    MbrScratch scratch = {palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n),
+                          palloc(sizeof(int64) * n)};
+    int64 left = mbr_return_left(sale, returned);
+    int64 amount = args->amount == NULL ? left : mbr_purchase_amount(args->amount, config->digits, "amount");
+
+    if (amount > left && !args->clip)
+        refuse_excess(mbr_money_text(amount, config->digits), mbr_money_text(left, config->digits));
+    mbr_return_spread(sale, Min(amount, left), returned, &scratch);
+    for (int i = 0; i < n && args->amount == NULL; i++)
+        returned[i].quantity = mbr_line_quantity(&sale->lines[i]);
+    return amount - Min(amount, left);
+}
+
+static bool
+is_complete(const MbrPurchase *sale, const MbrReturned *returned)
+{
+    for (int i = 0; i < sale->nlines; i++)
+        if (!returned[i].closed)
+            return false;
+    return true;
+}
+
+int64
+mbr_goods_returned(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
+                   MbrReturned *returned)
+{
+    int64 excess;
+
+    if (is_complete(sale, returned) && !args->clip)
+        ereport(ERROR, (errcode(MBR_ERR_NOTHING_LEFT), errmsg("nothing is left of the order"),
+                        errdetail("All of it has been returned."),
+                        errhint("Check refund_ref: a repeated refund has that of the first.")));
+    excess = args->nlines > 0 ? return_lines(args, config, sale, returned)
+                              : return_amount(args, config, sale, returned);
+    close_lines(sale, returned);
+    return excess;
+}

@@ -1,0 +1,278 @@
+/* refund.c - reads and writes what refunds leave; seldom, so by SQL. */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "store/alias.h"
+#include "store/hold.h"
+#include "store/plan.h"
+#include "store/refund.h"
+#include "util/money.h"
+
+/* ------------------------------------------------------------------ keys */
+
+static MbrArgs
+key_args(const MbrRefundKey *key)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int4(&args, key->merchant_id);
+    mbr_arg_text(&args, key->order_ref);
+    mbr_arg_text(&args, key->refund_ref);
+    return args;
+}
+
+static void
+add_number(MbrArgs *args, int64 value) /* 0 = none */
+{
+    if (value == 0)
+        mbr_arg_null(args);
+    else
+        mbr_arg_int8(args, value);
+}
+
+bool
+mbr_refund_claim_find(MbrSession *session, const MbrRefundKey *key, MbrRefundClaim *claim)
+{
+    MbrArgs args = key_args(key);
+
+    if (mbr_plan_run(session, MBR_PLAN_FIND_REFUND_CLAIM, &args) == 0)
+        return false;
+    *claim = (MbrRefundClaim){.payload_hash = mbr_col_int8(0, 1, 0),
+                              .member_id = mbr_col_int8(0, 2, 0),
+                              .journal_no = mbr_col_int8(0, 3, 0),
+                              .parked = mbr_col_null(0, 3) && mbr_col_null(0, 4)};
+    return true;
+}
+
+void
+mbr_refund_claim_add(MbrSession *session, const MbrRefundKey *key, int64 payload_hash, int64 member_id,
+                     int64 journal_no)
+{
+    MbrArgs args = key_args(key);
+
+    mbr_arg_int8(&args, payload_hash);
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int8(&args, journal_no);
+    (void)mbr_plan_run(session, MBR_PLAN_ADD_REFUND_CLAIM, &args);
+}
+
+/* ------------------------------------------------------------------ parked ones */
+
+/*
+ * The place is taken like a receipt, so that whoever comes second, sale or refund, waits for the first; it is
+ * locked while the refund is added, so that the sale which takes it finds the refund.
+ */
+MbrParkResult
+mbr_refund_park(MbrSession *session, const MbrRefundKey *key, int64 payload_hash, const MbrParked *parked)
+{
+    MbrArgs args = key_args(key);
+
+    args.n = 2;
+    (void)mbr_plan_run(session, MBR_PLAN_PLACE_RECEIPT, &args);
+    if (mbr_plan_run(session, MBR_PLAN_LOCK_RECEIPT, &args) == 0)
+        elog(ERROR, "a receipt is gone");
+    if (mbr_col_int8(0, 1, 0) != 0)
+        return MBR_PARK_SOLD;
+    args = key_args(key);
+    mbr_arg_int8(&args, payload_hash);
+    add_number(&args, parked->member_id);
+    mbr_arg_datum(&args, parked->amount, parked->amount == 0);
+    mbr_arg_jsonb(&args, parked->lines);
+    mbr_arg_time(&args, parked->at);
+    return mbr_plan_run(session, MBR_PLAN_PARK_REFUND, &args) == 1 ? MBR_PARK_DONE : MBR_PARK_KNOWN;
+}
+
+MbrParked *
+mbr_refunds_parked(MbrSession *session, int merchant_id, const char *order_ref, int *n)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    MbrParked *parked;
+
+    mbr_arg_int4(&args, merchant_id);
+    mbr_arg_text(&args, order_ref);
+    *n = (int)mbr_plan_run(session, MBR_PLAN_PARKED_REFUNDS, &args);
+    parked = palloc(sizeof(MbrParked) * Max(*n, 1));
+    for (int i = 0; i < *n; i++)
+        parked[i] = (MbrParked){.refund_ref = mbr_col_text(i, 1),
+                                .member_id = mbr_col_int8(i, 2, 0),
+                                .amount = mbr_col_null(i, 3) ? 0 : mbr_col_copy(i, 3),
+                                .lines = mbr_col_jsonb(i, 4),
+                                .at = mbr_col_int8(i, 5, MBR_NEVER)};
+    return parked;
+}
+
+void
+mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundKey *key, int64 member_id,
+                  int64 journal_no, int64 excess)
+{
+    MbrArgs args = key_args(key);
+
+    add_number(&args, member_id);
+    add_number(&args, journal_no);
+    mbr_arg_money(&args, excess, config->digits);
+    (void)mbr_plan_run(session, MBR_PLAN_END_PARKED, &args);
+}
+
+/* ------------------------------------------------------------------ what a refund asks of its sale */
+
+static MbrArgs
+event_args(int64 member_id, int64 journal_no)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int8(&args, journal_no);
+    return args;
+}
+
+MbrRefunded
+mbr_refunded_sum(MbrSession *session, const MbrConfig *config, const MbrSale *sale)
+{
+    MbrArgs args = event_args(sale->member_id, sale->event.journal_no);
+
+    (void)mbr_plan_run(session, MBR_PLAN_SUM_REFUNDS, &args);
+    return (MbrRefunded){.count = mbr_col_int8(0, 1, 0),
+                         .amount = mbr_col_money(0, 2, config->digits),
+                         .points_expired = mbr_col_int8(0, 3, 0)};
+}
+
+MbrGiveBack *
+mbr_spent_on(MbrSession *session, int64 member_id, const MbrSale *sale, int *n)
+{
+    MbrArgs args = event_args(sale->member_id, sale->event.journal_no);
+    MbrGiveBack *parts;
+
+    *n = (int)mbr_plan_run(session, MBR_PLAN_SPENT_PARTS, &args);
+    parts = palloc(sizeof(MbrGiveBack) * Max(*n, 1));
+    for (int i = 0; i < *n; i++) {
+        int64 of_member = mbr_col_int8(i, 9, 0);
+
+        parts[i] = mbr_give_back_read(i, of_member == member_id ? 0 : of_member);
+        parts[i].day = mbr_col_int4(i, 8, 0);
+    }
+    return parts;
+}
+
+int64 *
+mbr_own_lots(MbrSession *session, int64 member_id, const MbrSale *sale, int *n, int64 *expired)
+{
+    MbrArgs args = event_args(sale->member_id, sale->event.journal_no);
+    int64 *lots;
+
+    mbr_arg_int8(&args, sale->approval_no);
+    mbr_arg_datum(&args, mbr_alias_numbers(session, member_id), false);
+    mbr_arg_int8(&args, member_id);
+    *n = (int)mbr_plan_run(session, MBR_PLAN_OWN_LOTS, &args);
+    lots = palloc(sizeof(int64) * Max(*n, 1));
+    *expired = 0;
+    for (int i = 0; i < *n; i++) {
+        lots[i] = mbr_col_int8(i, 1, 0);
+        *expired += mbr_col_int8(i, 2, 0);
+    }
+    return lots;
+}
+
+/* ------------------------------------------------------------------ what it did */
+
+static char *
+lines_json(const MbrRefund *refund, int digits)
+{
+    StringInfoData json;
+
+    initStringInfo(&json);
+    for (int i = 0; i < refund->sale->nlines; i++) {
+        const MbrReturned *line = &refund->after[i];
+
+        appendStringInfo(
+            &json,
+            "%c{\"line_no\":%d,\"amount\":%s,\"quantity\":%s,\"closed\":%s,\"value\":%s,"
+            "\"restored\":" INT64_FORMAT ",\"clawed\":" INT64_FORMAT ",\"withheld\":" INT64_FORMAT
+            ",\"growth\":" INT64_FORMAT ",\"growth_withheld\":" INT64_FORMAT "}",
+            i == 0 ? '[' : ',', refund->sale->lines[i].line_no, mbr_money_text(line->amount, digits),
+            mbr_rate_text(line->quantity, MBR_RATE_DIGITS), line->closed ? "true" : "false",
+            mbr_money_text(line->value, digits), line->restored, line->award.points, line->award.withheld,
+            line->growth.points, line->growth.withheld);
+    }
+    appendStringInfoChar(&json, ']');
+    return json.data;
+}
+
+void
+mbr_refund_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 posted_id,
+                 int64 journal_no, const char *refund_ref, const MbrRefund *refund)
+{
+    MbrArgs args = event_args(member_id, refund->sale_no);
+
+    mbr_arg_int8(&args, posted_id);
+    mbr_arg_int8(&args, journal_no);
+    mbr_arg_text(&args, refund_ref);
+    mbr_arg_money(&args, refund->goods.amount, config->digits);
+    mbr_arg_money(&args, refund->cash_amount, config->digits);
+    mbr_arg_int8(&args, refund->points_clawed);
+    mbr_arg_int8(&args, refund->points_restored);
+    mbr_arg_int8(&args, refund->points_forfeited);
+    mbr_arg_int8(&args, refund->points_expired);
+    mbr_arg_int8(&args, refund->loss);
+    mbr_arg_int8(&args, refund->debt);
+    mbr_arg_money(&args, refund->cash_shortfall, config->digits);
+    mbr_arg_bool(&args, refund->complete);
+    mbr_arg_json_text(&args, lines_json(refund, config->digits));
+    (void)mbr_plan_run(session, MBR_PLAN_INSERT_REFUND, &args);
+}
+
+void
+mbr_refund_read(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no,
+                MbrRefund *refund, int64 *balance)
+{
+    MbrArgs args = event_args(member_id, journal_no);
+
+    if (mbr_plan_run(session, MBR_PLAN_LOAD_REFUND, &args) == 0)
+        elog(ERROR, "a refund's key has no refund");
+    *refund = (MbrRefund){.goods = {.amount = mbr_col_money(0, 1, config->digits)},
+                          .cash_amount = mbr_col_money(0, 2, config->digits),
+                          .points_clawed = mbr_col_int8(0, 3, 0),
+                          .points_restored = mbr_col_int8(0, 4, 0),
+                          .points_forfeited = mbr_col_int8(0, 5, 0),
+                          .loss = mbr_col_int8(0, 6, 0),
+                          .debt = mbr_col_int8(0, 7, 0),
+                          .cash_shortfall = mbr_col_money(0, 8, config->digits),
+                          .points_expired = mbr_col_int8(0, 9, 0)};
+    *balance = mbr_col_int8(0, 10, 0);
+}
+
+void
+mbr_receipt_move(MbrSession *session, int merchant_id, const char *order_ref, int64 member_id,
+                 int64 journal_no)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    mbr_arg_int4(&args, merchant_id);
+    mbr_arg_text(&args, order_ref);
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_int8(&args, journal_no);
+    (void)mbr_plan_run(session, MBR_PLAN_MOVE_RECEIPT, &args);
+}
+
+/* ------------------------------------------------------------------ exchanges */
+
+int64
+mbr_exchanged(MbrSession *session, const MbrConfig *config, int64 member_id, int64 purchase_no)
+{
+    MbrArgs args = event_args(member_id, purchase_no);
+
+    (void)mbr_plan_run(session, MBR_PLAN_SUM_EXCHANGES, &args);
+    return mbr_col_money(0, 1, config->digits);
+}
+
+void
+mbr_exchange_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 purchase_no,
+                   int64 journal_no, int64 amount)
+{
+    MbrArgs args = event_args(member_id, purchase_no);
+
+    mbr_arg_int8(&args, journal_no);
+    mbr_arg_money(&args, amount, config->digits);
+    (void)mbr_plan_run(session, MBR_PLAN_INSERT_EXCHANGE, &args);
+}
