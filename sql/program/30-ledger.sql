@@ -297,7 +297,7 @@ CREATE TABLE membership.refund_claim (
     order_ref    text    NOT NULL,
     refund_ref   text    NOT NULL,
     payload_hash bigint  NOT NULL,
-    member_id    bigint,
+    member_id    bigint  NOT NULL DEFAULT 0,
     journal_no   bigint,
     parked_at    timestamptz,
     request      jsonb,
@@ -305,9 +305,10 @@ CREATE TABLE membership.refund_claim (
     CONSTRAINT refund_claim_pkey PRIMARY KEY (merchant_id, order_ref, refund_ref)
 );
 COMMENT ON TABLE membership.refund_claim IS 'Directory: a refund''s or correction''s key. Refunds whose sale has not come yet are parked here.';
+COMMENT ON COLUMN membership.refund_claim.member_id IS 'Whose the sale is; of a parked one the member_id of the call, 0 = not given.';
 COMMENT ON COLUMN membership.refund_claim.journal_no IS 'What it was posted as; NULL = parked, or nothing could be applied.';
 COMMENT ON COLUMN membership.refund_claim.parked_at IS 'When it came before its sale; NULL = it did not.';
-COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines, at and member_id as called.';
+COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines and at as called.';
 COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency; NULL = the sale has not come.';
 
 CREATE TABLE membership.exchange (

@@ -181,7 +181,7 @@ COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds b
 CREATE OR REPLACE VIEW membership.refund_exception AS
 SELECT c.merchant_id, c.order_ref, c.refund_ref,
        CASE WHEN c.excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END AS status,
-       (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, c.member_id, c.journal_no
+       (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, nullif(c.member_id, 0) AS member_id, c.journal_no
   FROM membership.refund_claim c
  WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.excess > 0);
 COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';

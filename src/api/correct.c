@@ -193,10 +193,11 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
         mbr_line_prepare(load, work, mbr_need_merchant(load->config, purchase->lines[i].terms->merchant_id),
                          &purchase->lines[i]);
     mbr_judge_as(then, correction->to_member_id == 0, purchase);
-    if (then->points_tendered > 0)
-        mbr_tenders_keep(then->points_tendered, then->tendered,
-                         mbr_sale_spent(correction->session, &correction->sale, &n), n, load->config,
-                         purchase);
+    if (then->points_tendered > 0) {
+        const int64_t *spent = mbr_sale_spent(correction->session, &correction->sale, &n);
+
+        mbr_tenders_keep(then->points_tendered, then->tendered, spent, n, load->config, purchase);
+    }
     mbr_sum_basis(purchase);
     mbr_match_rules(correction->session, &correction->args, load, work, purchase, false);
     mbr_match_lives(load, work, purchase);

@@ -81,6 +81,16 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
     return amount - Min(amount, left);
 }
 
+void
+mbr_goods_check_sum(const MbrRefundArgs *args, int64 amount, int64 sum, int digits)
+{
+    if (args->amount != NULL && amount != sum)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("amount is not the sum of its lines"),
+                 errdetail("The lines add up to %s.", mbr_money_text(sum, digits)),
+                 errhint("Leave amount out.")));
+}
+
 static int64
 return_lines(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
              MbrReturned *returned)
@@ -91,12 +101,9 @@ return_lines(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurcha
     for (int i = 0; i < args->nlines; i++)
         excess += return_line(args, &args->lines[i], config, sale, returned);
     sum = before - mbr_return_left(sale, returned) + excess;
-    if (args->amount != NULL && !args->clip &&
-        mbr_purchase_amount(args->amount, config->digits, "amount") != sum)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("amount is not the sum of its lines"),
-                 errdetail("The lines add up to %s.", mbr_money_text(sum, config->digits)),
-                 errhint("Leave amount out.")));
+    if (args->amount != NULL && !args->clip)
+        mbr_goods_check_sum(args, mbr_purchase_amount(args->amount, config->digits, "amount"), sum,
+                            config->digits);
     return excess;
 }
 

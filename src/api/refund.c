@@ -109,15 +109,22 @@ hash_of(const MbrRefundArgs *args)
     return mbr_payload_hash(&payload);
 }
 
-/* What the sale will not be asked for: the signs and decimals of amounts. */
+/* What can be said before the sale is known: signs and decimals, and a sum of which all parts are given. */
 static void
 check_amounts(const MbrRefundArgs *args, int digits)
 {
-    if (args->amount != NULL)
-        (void)mbr_purchase_amount(args->amount, digits, "amount");
+    int64 amount = args->amount == NULL ? 0 : mbr_purchase_amount(args->amount, digits, "amount");
+    int64 sum = 0;
+    int given = 0;
+
     for (int i = 0; i < args->nlines; i++)
-        if (args->lines[i].amount != NULL)
-            (void)mbr_purchase_amount(args->lines[i].amount, digits, "line amount");
+        if (args->lines[i].amount != NULL) {
+            sum +=
+                Min(mbr_purchase_amount(args->lines[i].amount, digits, "line amount"), MBR_MAX_AMOUNT - sum);
+            given++;
+        }
+    if (args->nlines > 0 && given == args->nlines)
+        mbr_goods_check_sum(args, amount, sum, digits);
 }
 
 /* ------------------------------------------------------------------ posting */
@@ -165,14 +172,35 @@ splits_of(MbrSession *session, const MbrConfig *config, const MbrSale *sale, int
     return all;
 }
 
+/* Points of the order's own lots that expired when the member was brought up to date: not stored yet. */
+static int64
+expired_now(const MbrWork *work, const MbrRefund *refund)
+{
+    int64 expired = 0;
+
+    for (int i = 0; i < work->nentries; i++) {
+        const MbrEntry *entry = &work->entries[i];
+        const MbrJournal *journal = &work->journals[entry->journal_no - work->journals[0].journal_no];
+
+        if (journal->verb != MBR_VERB_EXPIRY)
+            continue;
+        for (int k = 0; k < refund->nown_lots; k++)
+            if (refund->own_lots[k] == entry->lot_no)
+                expired -= entry->points;
+    }
+    return expired;
+}
+
 /* The award of an imported purchase opened no lots. */
 static void
-read_lots(MbrSession *session, const MbrLoad *load, const MbrSale *sale, MbrRefund *refund)
+read_lots(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrSale *sale,
+          MbrRefund *refund)
 {
     if (!sale->granted || sale->event.purchase.status == MBR_ACCRUAL_IMPORTED)
         return;
     refund->own_lots = mbr_own_lots(session, load->member_id, sale, &refund->nown_lots, &refund->expired);
-    refund->expired -= mbr_refunded_sum(session, load->config, sale).points_expired;
+    refund->expired +=
+        expired_now(work, refund) - mbr_refunded_sum(session, load->config, sale).points_expired;
 }
 
 MbrJournal *
@@ -187,7 +215,7 @@ mbr_refund_decide(MbrSession *session, MbrLoad *load, MbrWork *work, MbrSale *sa
     refund->left = mbr_reevaluate(session, load, sale, refund->after, &scratch);
     if (!refund->keeps_spent && refund->sale->points_tendered > 0)
         refund->spent = mbr_spent_on(session, load->member_id, sale, &refund->nspent);
-    read_lots(session, load, sale, refund);
+    read_lots(session, load, work, sale, refund);
     refund->splits = splits_of(session, load->config, sale, &refund->nsplits);
     load->new_lots = refund->nspent;
     load->new_days = refund->nspent;
@@ -203,6 +231,7 @@ is_unchanged(const MbrRefund *refund)
 {
     for (int i = 0; i < refund->sale->nlines; i++)
         if (refund->after[i].amount != refund->before[i].amount ||
+            refund->after[i].quantity != refund->before[i].quantity ||
             refund->after[i].closed != refund->before[i].closed)
             return false;
     return true;

@@ -53,6 +53,9 @@ extern void mbr_refund_parked(MbrSession *session, const MbrPurchaseArgs *args, 
 extern int64 mbr_goods_returned(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
                                 MbrReturned *returned);
 
+/* 22023 when an amount is given that is not the sum of the lines. */
+extern void mbr_goods_check_sum(const MbrRefundArgs *args, int64 amount, int64 sum, int digits);
+
 /* Reads what a refund needs of its sale, before the goods are known. */
 extern void mbr_refund_prepare(MbrSession *session, const MbrConfig *config, const MbrWork *work,
                                MbrSale *sale, MbrRefund *refund);

@@ -23,15 +23,6 @@ key_args(const MbrRefundKey *key)
     return args;
 }
 
-static void
-add_number(MbrArgs *args, int64 value) /* 0 = none */
-{
-    if (value == 0)
-        mbr_arg_null(args);
-    else
-        mbr_arg_int8(args, value);
-}
-
 bool
 mbr_refund_claim_find(MbrSession *session, const MbrRefundKey *key, MbrRefundClaim *claim)
 {
@@ -77,7 +68,7 @@ mbr_refund_park(MbrSession *session, const MbrRefundKey *key, int64 payload_hash
         return MBR_PARK_SOLD;
     args = key_args(key);
     mbr_arg_int8(&args, payload_hash);
-    add_number(&args, parked->member_id);
+    mbr_arg_int8(&args, parked->member_id);
     mbr_arg_datum(&args, parked->amount, parked->amount == 0);
     mbr_arg_jsonb(&args, parked->lines);
     mbr_arg_time(&args, parked->at);
@@ -109,8 +100,11 @@ mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundK
 {
     MbrArgs args = key_args(key);
 
-    add_number(&args, member_id);
-    add_number(&args, journal_no);
+    mbr_arg_int8(&args, member_id);
+    if (journal_no == 0)
+        mbr_arg_null(&args);
+    else
+        mbr_arg_int8(&args, journal_no);
     mbr_arg_money(&args, excess, config->digits);
     (void)mbr_plan_run(session, MBR_PLAN_END_PARKED, &args);
 }

@@ -13,7 +13,8 @@ WITNESSES = ('birthday_day', 'age % 2 = 0', 'orders_12m % 2 = 0', 'orders_month 
 
 # what marketers ask for, by what they look at
 CONDITIONS = (
-    ('order_basis >= {step}', 'order_amount BETWEEN {step} AND {steps}'),
+    ('order_basis >= {step}', 'order_basis >= {step}', 'order_basis >= {steps}', 'order_amount BETWEEN {step} AND {steps}',
+     'order_basis < {step}'),
     ('day = {few}', 'day = {some}', 'day IN (8, 18, 28)', 'extract(day FROM occurred_on) % 2 = 0'),
     ('birthday_month', 'birthday_day', 'NOT birthday_day', 'age >= {some}', 'age % 2 = 0', 'birthday IS NULL',
      'NOT birthday_month', 'extract(month FROM birthday) = month'),
@@ -87,7 +88,7 @@ class Campaigns:
                    'condition': self._condition(rule['scope']), 'valid_during': self.window(),
                    'channels': plan.pick((None, ['app', 'wechat'])), 'pending_days': plan.pick((None, 0, 2, 30)),
                    'expiry': plan.pick((None, plan.policy())), 'funder_party_id': plan.pick((None, *PARTIES)),
-                   'merchant_ids': plan.pick((None, [1, 2, 3]))}
+                   'merchant_ids': plan.pick((None, [1, 2, 3])), 'refund_mode': plan.pick(('proportional', 'reevaluate', 'none'))}
         changes = {name: changes[name] for name in plan.random.sample(sorted(changes), plan.random.randint(1, 2))}
         rule.update(changes)
         return {'do': 'rule_update', 'rule_id': rule['rule_id'], 'changes': changes,
@@ -144,7 +145,7 @@ class Campaigns:
         for chance, name, value in (
                 (0.1, 'exclusive', True), (0.4, 'priority', plan.random.randint(-1, 2)),
                 (0.25, 'expiry', plan.policy()), (0.25, 'pending_days', plan.pick((0, 1, 2, 30))),
-                (0.5, 'funder_party_id', plan.pick(PARTIES)), (0.3, 'refund_mode', plan.pick(('reevaluate', 'none'))),
+                (0.5, 'funder_party_id', plan.pick(PARTIES)), (0.5, 'refund_mode', plan.pick(('reevaluate', 'reevaluate', 'none'))),
                 (0.1, 'effective_from', plan.now - timedelta(days=plan.random.randint(-3, 30)))):
             if plan.chance(chance):
                 extras[name] = value

@@ -34,6 +34,18 @@ def contexts(programme, member, order, merchant_id, occurred_at, channel, attrib
     return places
 
 
+def remainder_contexts(then, left):
+    """What conditions saw of an order, with what is left of its lines."""
+    eligible = [line for line in left if line.eligible]
+    if not eligible:
+        return {}
+    of_order = {'order_amount': sum(line.amount for line in left), 'order_basis': sum(line.basis for line in left)}
+    return {ORDER: then[ORDER] | of_order} | {
+        line.line_no: then[line.line_no] | of_order | {
+            'line_amount': line.amount, 'line_basis': line.basis, 'quantity': line.facts.get('quantity')}
+        for line in eligible}
+
+
 def order_context(programme, member, merchant_id, occurred_at, channel, attributes, amount, basis, tier):
     day = programme.days.day_of(occurred_at)
     profile = programme.profiles[member.member_id]
@@ -72,9 +84,9 @@ def place(programme, merchant_id, facts, day, seen):
 
 
 def goods_before(programme, member, day):
-    """Merchants and categories of the lines of purchases before."""
+    """Merchants and categories of the lines of purchases before, unless they came back completely."""
     for event in member.journal:
-        if event['verb'] == 'accrual' and event['day'] <= day:
+        if event['verb'] == 'accrual' and event['day'] <= day and not member.sales[event['journal_no']].complete:
             for line in event['lines'] or [event]:
                 yield 'merchant', line['merchant_id']
                 yield 'category', line.get('category', programme.merchants[line['merchant_id']].category)

@@ -8,6 +8,8 @@ JOURNAL_COLUMNS = (
     ' base_rate rounding tier_id tier_multiplier tier_after tier_changed lines rules growth purpose counterpart_id'
     ' tenders').split()
 
+ACTIVITY = ('purchases', 'basis', 'points_earned', 'growth', 'points_redeemed', 'refunded_of_day', 'refunded_on_day')
+
 
 class Refusal(Exception):
     def __init__(self, sqlstate):
@@ -82,10 +84,11 @@ class Member:
         self.journal = []
         self.entries = []
         self.splits = []
+        self.refunds = []          # rows of refund
         self.contexts = {}
-        self.awards = {}           # journal_no of a purchase -> what it was judged to earn
+        self.sales = {}            # journal_no of a purchase -> its Sale
         self.failures = []         # rows of rule_failure
-        self.activity = {}         # day -> [purchases, basis, points_earned, growth, points_redeemed]
+        self.activity = {}         # day -> its columns, see ACTIVITY
         self.history = []          # [tier_id, from, to, cause, journal_no]
         self.keys = {}             # (verb, ref) -> (journal_no, payload)
 
@@ -94,9 +97,9 @@ class Member:
         twin.lots = [replace(lot) for lot in self.lots]
         twin.activity = {day: list(row) for day, row in self.activity.items()}
         twin.history = [list(row) for row in self.history]
-        for name in ('journal', 'entries', 'splits', 'failures', 'holds', 'order_spends'):
+        for name in ('journal', 'entries', 'splits', 'refunds', 'failures', 'holds', 'order_spends'):
             setattr(twin, name, list(getattr(self, name)))
-        for name in ('keys', 'contexts', 'awards'):
+        for name in ('keys', 'contexts', 'sales'):
             setattr(twin, name, dict(getattr(self, name)))
         return twin
 
@@ -157,7 +160,7 @@ class Ledger:
         member.last_posted_at = posted_at
         return event
 
-    def _move(self, member, event, lot_no, points, opens=(None, None, None)):
+    def _move(self, member, event, lot_no, points, opens=(None, None, None), moved_from=None):
         """One entry; without a lot number it opens a lot that bears its own."""
         entry_no = len(member.entries) + 1
         event['points'] += points
@@ -165,7 +168,7 @@ class Ledger:
         event['last_entry_no'] = entry_no
         entry = dict(zip(('active_at', 'expires_at', 'origin'), opens), entry_no=entry_no,
                      journal_no=event['journal_no'], lot_no=entry_no if lot_no is None else lot_no, points=points,
-                     balance_after=event['balance'])
+                     balance_after=event['balance'], moved_from=moved_from)
         member.entries.append(entry)
         return entry
 
@@ -290,5 +293,5 @@ class Ledger:
         for lot in sorted(moved, key=lambda lot: lot.lot_no):
             points = lot.free
             self._take(member, event, lot, points)
-            opening = self._move(member, event, None, points, (lot.active_at, end, lot.origin))
+            opening = self._move(member, event, None, points, (lot.active_at, end, lot.origin), lot.lot_no)
             member.lots.append(self._new_lot(opening, event, points))

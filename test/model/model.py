@@ -11,13 +11,16 @@ from datetime import timedelta
 from fractions import Fraction
 
 from context import contexts
+from corrections import Corrections
 from days import Days, add_months
-from ledger import Ledger, Member, require
-from rules import Award, Failure, RuleBook, Terms, explain, match
+from ledger import ACTIVITY, Ledger, Member, require
+from refunds import Refunds, Sale
+from rules import Award, Failure, RuleBook, Terms, explain, match, paying
 from spending import MAX_POINTS, Request, Spending
 from splits import Splits
 
 THIRTY_DAYS = timedelta(days=30)
+MONEY = ('basis', 'refunded_of_day', 'refunded_on_day')
 
 
 # --- configuration -----------------------------------------------------------------------------------------------
@@ -68,6 +71,9 @@ class Configuration:
     transfers: bool = False
     transfer_minimum: int = 1
     transfer_daily_limit: int | None = None
+    clawback: str = 'unlimited'
+    charge_cash: bool = False
+    liability_price: Fraction = Fraction(0)
 
 
 # --- the programme -----------------------------------------------------------------------------------------------
@@ -87,7 +93,7 @@ class Line:
         return self.amount - self.tendered if self.eligible else Fraction(0)
 
 
-class Programme(Spending, Splits, Ledger):
+class Programme(Corrections, Refunds, Spending, Splits, Ledger):
     def __init__(self, zone, digits, phone_country, evaluate=None):
         """evaluate(conditions, context) answers True, False, None or a Failure for each: plain SQL's business."""
         self.days = Days(zone)
@@ -102,6 +108,8 @@ class Programme(Spending, Splits, Ledger):
         self.referral_codes = {}   # member_id -> code
         self.profiles = {}         # member_id -> columns of member that no posting touches
         self.receipts = {}         # (merchant_id, order_ref) -> (member_id, journal_no, payload)
+        self.claims = {}           # (merchant_id, order_ref) -> {refund_ref: Claim}
+        self.corrections = {}      # (merchant_id, order_ref, correction_ref) -> (journal_no, payload)
         self.receipt_refs = {}     # (kind, value) -> (merchant_id, order_ref)
 
     def member(self, member_id):
@@ -275,7 +283,7 @@ class Programme(Spending, Splits, Ledger):
         return self._accrual(keep=True, **purchase)
 
     def _accrual(self, keep, member_id, merchant_id, amount, order_ref, at, occurred_at=None, channel='pos',
-                 lines=None, tenders=None, attributes=None, external_refs=None):
+                 lines=None, tenders=None, attributes=None, external_refs=None, exchange_of=None):
         """A preview knows no external refs and compares no payload: of a receipt posted it is the first result."""
         require(amount is not None, '22004')
         amount = Fraction(amount)
@@ -285,7 +293,8 @@ class Programme(Spending, Splits, Ledger):
         order = self._read_lines(lines, merchant_id, amount)
         require(sum(Fraction(tender.get('amount', 0)) for tender in tenders or []) <= amount, '22023')
         posted_at = max(at, member.last_posted_at)
-        payload = (amount, channel, repr(lines), repr(tenders), attributes or {}, external_refs or {}, occurred_at, at)
+        payload = (amount, channel, repr(lines), repr(tenders), attributes or {}, external_refs or {}, exchange_of,
+                   occurred_at, at)
         require(occurred_at is None or occurred_at <= posted_at + self.config.max_future, '22023')
         require(all(line.merchant_id in self.merchants for line in order) and merchant_id in self.merchants, 'MB003')
         first = self._first_result(member, merchant_id, order_ref, amount, payload, external_refs, keep)
@@ -302,15 +311,38 @@ class Programme(Spending, Splits, Ledger):
         tendered = self._pay_with_points(member, order, found, purchase, posted_at, keep)
         require(member.status != 'closed', 'MB102')
         tier = self.tiers[member.tier_at(occurred_at)]
-        matched = match(self.rules.in_force(occurred_at), contexts(
-            self, member, order, merchant_id, occurred_at, channel, attributes, tier), self.evaluate)
-        award, event = self._judge(member, order, matched, tier, amount, occurred_at, posted_at)
-        event.update(merchant_id=merchant_id, order_ref=order_ref, channel=channel)
-        if lines is not None:
+        event = self._ring_up(
+            member, order, purchase, posted_at, tier, self._terms(tier),
+            self._judgement(member, occurred_at, posted_at), tendered, attributes, lines is not None, keep,
+            exchange_of and self._exchange_of(member, merchant_id, exchange_of))
+        if keep:
+            self.members[member_id] = member
+            self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
+            for ref in (external_refs or {}).items():
+                self.receipt_refs[ref] = (merchant_id, order_ref)
+            self.apply_parked((merchant_id, order_ref), posted_at)
+        return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
+
+    def _ring_up(self, member, order, purchase, posted_at, tier, terms, judgement, tendered, attributes, explicit_lines,
+                 keep=True, exchanged=None, **columns):
+        """Posts a purchase: what it earns by these terms, and what becomes of that."""
+        occurred_at = purchase.occurred_at
+        places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
+        matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
+        judged = award = Award(order, paying(matched), terms)
+        if exchanged:
+            award = self._exchange(member, order, purchase, attributes, judged, exchanged)
+        event = self._post(
+            member, 'accrual', occurred_at, posted_at, merchant_id=purchase.merchant_id, order_ref=purchase.order_ref,
+            channel=purchase.channel, amount=purchase.amount, basis=sum(line.basis for line in order),
+            status=judgement[0], reason_code=judgement[1], points_wanted=award.total, base_points=award.base_points,
+            base_rate=terms.base_rate, rounding=terms.award_rounding, tier_id=tier.tier_id,
+            tier_multiplier=terms.tier_multiplier, **columns)
+        if explicit_lines:
             event['lines'] = [self._line_facts(line, award) for line in order]
-        outcomes = explain(matched, award, lines is not None, tell_all=not keep)
+        outcomes = explain(matched, places, judged, explicit_lines, tell_all=not keep)
         if outcomes:
-            event['rules'] = {'stacking': self.config.stacking, 'rules': outcomes}
+            event['rules'] = {'stacking': terms.stacking, 'rules': outcomes}
         self._record_activity(member, event['day'], purchases=1, basis=event['basis'])
         worth_there = self._split_sale(member, event, order)
         if tendered:
@@ -323,15 +355,11 @@ class Programme(Spending, Splits, Ledger):
         if event['status'] in ('posted', 'pending'):
             self._extend(member, event)
         if keep:
-            self.members[member_id] = member
-            self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
-            for ref in (external_refs or {}).items():
-                self.receipt_refs[ref] = (merchant_id, order_ref)
             if attributes:
                 member.contexts[event['journal_no']] = attributes
-            member.awards[event['journal_no']] = award
+            self._record_sale(member, event, Sale(event['journal_no'], order, award, matched, places))
             self._record_failures(member, event, matched)
-        return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
+        return event
 
     def _read_lines(self, lines, merchant_id, amount):
         if lines is None:
@@ -359,23 +387,16 @@ class Programme(Spending, Splits, Ledger):
                 return event
         return None
 
-    def _judge(self, member, order, matched, tier, amount, occurred_at, posted_at):
-        """Posts the event with tier, rates and the award wanted; status says what becomes of it."""
-        config = self.config
-        terms = Terms(config.base_rate, tier.multiplier, config.award_rounding, config.stacking)
-        award = Award(order, {rule: places for rule, places in matched.items()
-                              if rule.status == 'active' and not isinstance(places, Failure)}, terms)
-        basis = sum(line.basis for line in order)
-        status, reason_code = 'posted', None
+    def _terms(self, tier):
+        return Terms(self.config.base_rate, tier.multiplier, self.config.award_rounding, self.config.stacking)
+
+    def _judgement(self, member, occurred_at, posted_at):
+        """Status and reason: what becomes of an award."""
         if member.status == 'frozen':
-            status, reason_code = 'rejected', 'member_frozen'
-        elif (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > config.claim_days:
-            status, reason_code = 'review', 'late_claim'
-        return award, self._post(
-            member, 'accrual', occurred_at, posted_at, amount=amount, basis=basis, status=status,
-            reason_code=reason_code, points_wanted=award.total, base_points=award.base_points,
-            base_rate=config.base_rate, rounding=config.award_rounding, tier_id=tier.tier_id,
-            tier_multiplier=tier.multiplier)
+            return 'rejected', 'member_frozen'
+        if (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > self.config.claim_days:
+            return 'review', 'late_claim'
+        return 'posted', None
 
     @staticmethod
     def _record_failures(member, event, matched):
@@ -412,9 +433,15 @@ class Programme(Spending, Splits, Ledger):
         return active_at, self._points_end(purchase['day'], max(active_at, purchase['occurred_at']),
                                            rule and rule.expiry)
 
-    def _record_activity(self, member, day, purchases=0, basis=Fraction(0), earned=0, growth=0, redeemed=0):
-        row = member.activity.setdefault(day, [0, Fraction(0), 0, 0, 0])
-        row[:] = [old + new for old, new in zip(row, (purchases, basis, earned, growth, redeemed))]
+    def _record_sale(self, member, event, sale):
+        sale.commission_refunded = {state.line.merchant_id: self._contract(
+            state.line.merchant_id, event['day']).commission_refunded for state in sale.lines}
+        member.sales[event['journal_no']] = sale
+
+    def _record_activity(self, member, day, purchases=0, basis=Fraction(0), earned=0, growth=0, redeemed=0,
+                         refunded_of=Fraction(0), refunded_on=Fraction(0)):
+        row = member.activity.setdefault(day, [Fraction(0) if name in MONEY else 0 for name in ACTIVITY])
+        row[:] = [old + new for old, new in zip(row, (purchases, basis, earned, growth, redeemed, refunded_of, refunded_on))]
 
     def _upgrade(self, member, event, purchase_day):
         """To the highest tier reached by the spend of the window that ends with the purchase or its posting."""
@@ -442,11 +469,36 @@ class Programme(Spending, Splits, Ledger):
         event = self._post(member, 'review', purchase['occurred_at'], posted_at, reason=reason, refers_to=journal_no,
                            reason_code='approved' if decision == 'approve' else 'rejected')
         if decision == 'approve':
-            self._award(member, purchase, event, member.awards[journal_no])
+            sale = member.sales[journal_no] = member.sales[journal_no].copy()
+            self._award(member, purchase, event, sale.approve(event['journal_no']))
             self._upgrade(member, event, purchase['day'])
             self._settle(member, posted_at)
         member.keys['review', str(journal_no)] = (event['journal_no'], decision)
         self.members[member_id] = member
+
+    def import_purchase(self, member_id, merchant_id, amount, order_ref, occurred_at, points, at):
+        """Of another system, with what it awarded: facts, no lots."""
+        member, payload = self.member(member_id).copy(), ('import', amount, occurred_at, points)
+        known = self.receipts.get((merchant_id, order_ref))
+        if known:
+            require(known[0] == member_id, 'MB202')
+            require(known[2] == payload, 'MB201')
+            return {'journal_no': known[1], 'duplicate': True}
+        require(member.status != 'closed', 'MB102')
+        posted_at, amount = max(at, member.last_posted_at), Fraction(amount)
+        self._settle(member, posted_at)
+        tier = self.tiers[member.tier_at(occurred_at)]
+        event = self._post(
+            member, 'accrual', occurred_at, posted_at, merchant_id=merchant_id, order_ref=order_ref, channel='import',
+            amount=amount, basis=amount, merchant_collected=amount, status='imported', points_wanted=points,
+            base_points=points, base_rate=self.config.base_rate, rounding=self.config.award_rounding,
+            tier_id=tier.tier_id, tier_multiplier=tier.multiplier, tier_after=member.tier_id, tier_changed=False)
+        self._record_activity(member, event['day'], purchases=1, basis=amount, earned=points)
+        self._record_sale(member, event, Sale(event['journal_no'], [Line(1, merchant_id, amount, True, {})], imported=points))
+        self.members[member_id] = member
+        self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
+        self.apply_parked((merchant_id, order_ref), posted_at)
+        return {'journal_no': event['journal_no'], 'duplicate': False}
 
     # results
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from campaigns import BRANDS, CATEGORIES, Campaigns
 from checkout import Checkout
 from days import Days, add_months, last_day
+from returns import Returns
 
 PLACES = [
     # zone, currency, its digits, calling code of plain numbers, where the clock starts
@@ -43,6 +44,7 @@ class Plan:
         self.focus = None          # whom the next operation should touch
         self.campaigns = Campaigns(self)
         self.checkout = Checkout(self)
+        self.returns = Returns(self)
         self.setup = self._setup()
         self.operations = self.campaigns.first()
         while len(self.operations) < count:
@@ -143,7 +145,7 @@ class Plan:
                   {'do': 'program', 'name': 'allow_debt', 'value': self.chance(0.6)},
                   {'do': 'program', 'name': 'transfer_daily_limit', 'value': self.pick((None, 500))},
                   {'do': 'program', 'name': 'reinstatement_days', 'value': self.pick((0, 1, 30))}]
-        steps += self.checkout.setup()
+        steps += self.checkout.setup() + self.returns.setup()
         steps.append({'do': 'merchant', 'merchant_id': 4, 'changes': {
             'opened_on': self.days.day_of(self.now) - timedelta(days=40)}})
         return steps
@@ -152,7 +154,8 @@ class Plan:
         return {'do': 'contract', 'merchant_id': merchant_id, 'day': day, 'collects': self.pick(('merchant', 'mall')),
                 'commission_rate': self.rate(0, 30, 2) if self.chance(0.7) else self.rate(0, 999_999, 6),
                 'issue_price': self.rate(0, 100, 3) if self.chance(0.7) else self.rate(0, 99_999, 6),
-                'redemption_price': self.pick((Decimal('0.03'), Decimal(0), self.rate(0, 2000, 3), self.rate(0, 99_999, 6)))}
+                'redemption_price': self.pick((Decimal('0.03'), Decimal(0), self.rate(0, 2000, 3), self.rate(0, 99_999, 6))),
+                'commission_refunded': self.chance(0.7)}
 
     def _tiers(self, code):
         rank = TIERS.index(code)
@@ -195,6 +198,8 @@ class Plan:
 
     def _configuration(self):
         draw = self.random.random()
+        if draw < 0.15:
+            return self.returns.setting()
         if draw < 0.5:
             return self._configure()
         day = self.days.day_of(self.now) + timedelta(days=self.random.randint(-20, 20))
@@ -218,10 +223,11 @@ class Plan:
             return self.checkout.todo.pop(0)()
         late = 0.05 if progress > 0.5 else 0.01
         kinds = {
-            self.accrue: 0.28, self._again: 0.07, self._grant: 0.08, self.adjust: 0.07, self._configuration: 0.06,
+            self.accrue: 0.26, self.returns.operation: 0.15, self._again: 0.07, self._grant: 0.08, self.adjust: 0.07, self._configuration: 0.06,
             self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
             self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
-            self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3}
+            self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3,
+            self.returns.correction: 0.03, self.returns.imported: late / 4}
         return self.pick_weighted(kinds)()
 
     def pick_weighted(self, kinds):
@@ -339,6 +345,7 @@ class Plan:
                      day + timedelta(days=settings['pending_days'] + settings['min_life_days']),
                      add_months(day, settings['tier_window_months']), add_months(day, 12))
         self.keyed.append(operation)
+        self.returns.sold.append(operation)
         return operation
 
     def _attributes(self):
@@ -397,6 +404,9 @@ class Plan:
             return dict(first)
         if self.chance(0.3):
             return dict(first, label=self.someone())
+        if first['do'] == 'refund':
+            return dict(first, **self.pick(({'amount': self.money(77), 'lines': None}, {'at': self.now},
+                                            {'amount': None, 'lines': None})))
         if first['do'] in ('redeem', 'authorize', 'capture', 'transfer'):
             return dict(first, **self.pick(({'points': self.random.randint(1, 100)}, {'at': self.now})))
         if first['do'] != 'accrue':

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import chain
 from math import floor
+from operator import attrgetter
 
 from money import ROUNDINGS, spread
 
@@ -157,12 +158,40 @@ def twelve_decimals(value):
     return Fraction(ROUNDINGS['half_up'](value * 10**12), 10**12)
 
 
-class Award:
-    """What an order earns when these rules match: rule -> places."""
+class Earned:
+    """Points and growth of each line, in parts."""
 
-    def __init__(self, lines, matched, terms):
+    def line_points(self, line_no):
+        return sum(points for _, points in self.points[line_no])
+
+    @property
+    def total(self):
+        return sum(map(self.line_points, self.points))
+
+    @property
+    def total_growth(self):
+        return sum(value for parts in self.growth.values() for _, value in parts)
+
+
+class Exchanged(Earned):
+    """Two parts of an order, each awarded by itself: as bought before, and as bought now."""
+
+    def __init__(self, lines, parts):
+        self.lines = lines
+        self.points, self.growth = ({line.line_no: [part for award in parts for part in unit(award)[line.line_no]]
+                                     for line in lines} for unit in (attrgetter('points'), attrgetter('growth')))
+        self.base_points = sum(award.base_points for award in parts)
+        self.terms = parts[-1].terms
+
+
+class Award(Earned):
+    """What an order, or a part of it, earns when these rules match: rule -> places."""
+
+    def __init__(self, lines, matched, terms, whole=None):
         self.lines = lines
         self.terms = terms
+        self.matched = matched
+        self.whole = {line.line_no: line.basis for line in whole if line.eligible} if whole else None
         self.eligible = [line for line in lines if line.eligible]
         self.points = {line.line_no: [] for line in lines}     # line_no -> [(rule, points)], rule None = base and tier
         self.growth = {line.line_no: [] for line in lines}
@@ -221,11 +250,20 @@ class Award:
                 if rule.effect != 'bonus_points' or (place is ORDER) != (rule.scope == 'order'):
                     continue
                 self.exact[rule] += rule.value
-                shares = self._spread_bonus(int(rule.value)) if place is ORDER else [(place, int(rule.value))]
+                value = self._part_of_bonus(int(rule.value), place)
+                shares = self._spread_bonus(value) if place is ORDER else [(place, value)]
                 for line_no, points in shares:
                     self.points[line_no].append((rule, points))
         for parts in self.points.values():
             parts.sort(key=lambda part: part[0].rule_id if part[0] else 0)
+
+    def _part_of_bonus(self, value, place):
+        """Of a part of an order its part of the basis, rounded down."""
+        if self.whole is None:
+            return value
+        here = {line.line_no: line.basis for line in self.eligible}
+        basis, whole = (sum(lines.values()) if place is ORDER else lines[place] for lines in (here, self.whole))
+        return floor(value * basis / whole) if whole else 0
 
     def _spread_bonus(self, value):
         basis = sum(line.basis for line in self.eligible)
@@ -236,20 +274,9 @@ class Award:
 
     # what is asked of it
 
-    def line_points(self, line_no):
-        return sum(points for _, points in self.points[line_no])
-
-    @property
-    def total(self):
-        return sum(map(self.line_points, self.points))
-
     @property
     def base_points(self):
         return ROUNDINGS[self.terms.award_rounding](self.exact_base)
-
-    @property
-    def total_growth(self):
-        return sum(value for parts in self.growth.values() for _, value in parts)
 
     def given(self, rule):
         """line_no -> what the rule gave there."""
@@ -266,11 +293,27 @@ class Award:
 
 # --- explanation -------------------------------------------------------------------------------------------------
 
-def explain(matched, award, explicit_lines, tell_all):
-    """An object for each rule that matched or failed, or for every one."""
+def paying(matched):
+    return {rule: places for rule, places in matched.items()
+            if rule.status == 'active' and not isinstance(places, Failure)}
+
+
+def meets(matched, mode):
+    """Whether a rule that pays met the order, applied or beaten, and a return is to do this with it."""
+    return any(places and rule.refund_mode == mode for rule, places in paying(matched).items())
+
+
+def explain(matched, contexts, award, explicit_lines, tell_all):
+    """An object for each rule that matched or failed, for those that a return will ask again, or for every one."""
+    asked_again = meets(matched, 'reevaluate')
+
+    def told(rule, places):
+        return places or tell_all or asked_again and (rule.status, rule.refund_mode) == ('active', 'reevaluate') and any(
+            (rule.scope == 'order') == (place is ORDER) and admits(rule, context) for place, context in contexts.items())
+
     return [{'rule_id': rule.rule_id, 'version': rule.version, 'code': rule.code, 'effect': rule.effect,
              'value': rule.value, **outcome(rule, places, award, explicit_lines)}
-            for rule, places in matched.items() if places or tell_all]
+            for rule, places in matched.items() if told(rule, places)]
 
 
 def outcome(rule, places, award, explicit_lines):
@@ -283,8 +326,9 @@ def outcome(rule, places, award, explicit_lines):
         return {'outcome': 'shadow', rule.unit: floor(alone.exact[rule])}
     winners, given = award.beaten(rule, places), award.given(rule)
     if all(winners.values()):
-        return {'outcome': 'beaten', 'by': next(iter(winners.values())).code}
-    told = {'outcome': 'applied', rule.unit: sum(given.values())}
+        told = {'outcome': 'beaten', 'by': next(iter(winners.values())).code}
+    else:
+        told = {'outcome': 'applied', rule.unit: sum(given.values())}
     if explicit_lines:
         lines = {line_no: {'line_no': line_no, rule.unit: value} for line_no, value in given.items()}
         lines |= {place: {'line_no': place, 'beaten_by': winner.code} for place, winner in winners.items() if winner}

@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from itertools import zip_longest
 
 from database import instant, parse_instant
-from ledger import Refusal
+from ledger import ACTIVITY, Refusal
 from model import Merchant, Programme, Tier
 from money import to_decimal
 from plan import MERCHANTS, NOBODY, Plan
@@ -169,10 +170,14 @@ class Simulation:
         return result
 
     def real_clock(self, member_id, function, verb, *arguments, **named):
+        self.clocked(member_id, function, lambda: self.ask(function, member_id=member_id, **named),
+                     partial(verb, member_id, *arguments))
+
+    def clocked(self, member_id, function, ask, verb):
         """A call without `at`: the model takes the time that the database read."""
         member = self.model.members.get(member_id)
         before, rows = self.database.clock(), member and len(member.journal)
-        answer = self.ask(function, member_id=member_id, **named)
+        answer = ask()
         posted_at = before
         if member:
             journal = self.database.state(member_id)['journal']
@@ -180,7 +185,7 @@ class Simulation:
                 posted_at = parse_instant(journal[-1]['posted_at'])
                 if not (before <= posted_at <= self.database.clock() or posted_at == member.last_posted_at):
                     raise Difference(f'{function}: posted_at {posted_at} is not the time of the call')
-        self.expect(function, answer, verb, member_id, *arguments, at=posted_at)
+        self.expect(function, answer, verb, at=posted_at)
 
     # --- operations
 
@@ -322,6 +327,46 @@ class Simulation:
             numbered.append(tender)
         return numbered
 
+    # --- refunds
+
+    def do_refund(self, member_id, merchant_id, order_ref, named, **arguments):
+        if named is not None:
+            arguments['member_id'] = self.ids.get(named, 10**9)
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.expect('refund_order', self.ask('refund_order', **arguments), self.model.refund, **arguments)
+        self.compare_others(member_id, self.owner(merchant_id, order_ref))
+
+    def do_correct(self, member_id, merchant_id, order_ref, **arguments):
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.expect('correct_purchase', self.ask('correct_purchase', **arguments), self.model.correct, **arguments)
+        self.compare_others(member_id, self.owner(merchant_id, order_ref))
+
+    def do_reassign(self, member_id, merchant_id, order_ref, **arguments):
+        owner = self.owner(merchant_id, order_ref)
+        arguments.update(merchant_id=merchant_id, order_ref=order_ref)
+        self.expect('reassign_purchase', self.ask('reassign_purchase', **arguments), self.model.reassign, **arguments)
+        self.compare_others(member_id, owner)
+
+    def do_import(self, member_id, merchant_id, amount, order_ref, occurred_at, points):
+        def ask():
+            row, sqlstate = self.database.row(
+                'SELECT journal_no, duplicate, sqlstate, message FROM membership.import_purchases(ARRAY['
+                '(%s, %s, %s, %s, %s, NULL, %s)::membership.purchase_import])',
+                (member_id, merchant_id, amount, order_ref, occurred_at, points))
+            self.database.message = row.pop('message')
+            refused = row.pop('sqlstate')
+            return (None, refused) if refused else (row, sqlstate)
+
+        self.clocked(member_id, 'import_purchases', ask, partial(
+            self.model.import_purchase, member_id, merchant_id, amount, order_ref, occurred_at, points))
+
+    def owner(self, merchant_id, order_ref):
+        return self.model.receipts.get((merchant_id, order_ref), (None,))[0]
+
+    def compare_others(self, compared, *member_ids):
+        for member_id in set(member_ids) - {compared, None}:
+            self.compare_member(member_id)
+
     # --- burn rules
 
     def do_burn_rule(self, columns):
@@ -415,25 +460,28 @@ class Simulation:
             self.database.run(f'UPDATE membership.tier SET {name} = %s WHERE code = %s', (value, code))
             setattr(tier, name, Fraction(value) if isinstance(value, Decimal) else value)
 
-    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price, redemption_price=Decimal(0)):
+    def do_contract(self, merchant_id, day, collects, commission_rate, issue_price, redemption_price=Decimal(0),
+                    commission_refunded=True):
         """From that day on; a contract that starts later or on that day gets the new terms instead."""
         contracts = self.model.merchants[merchant_id].contracts
         last = contracts[-1] if contracts else None
-        terms = (collects, commission_rate, issue_price, redemption_price)
+        terms = (collects, commission_rate, issue_price, redemption_price, commission_refunded)
         if last and (day is None or last.valid_from is not None and last.valid_from >= day):
             self.database.run('UPDATE membership.contract SET collects = %s, commission_rate = %s, issue_price = %s,'
-                              ' redemption_price = %s WHERE contract_id = %s', (*terms, last.contract_id))
+                              ' redemption_price = %s, commission_refunded = %s WHERE contract_id = %s',
+                              (*terms, last.contract_id))
             last.collects = collects
-            last.commission_rate, last.issue_price, last.redemption_price = map(Fraction, terms[1:])
+            last.commission_rate, last.issue_price, last.redemption_price = map(Fraction, terms[1:4])
+            last.commission_refunded = commission_refunded
             return
         if last:
             self.database.run('UPDATE membership.contract SET valid_during = daterange(%s, %s) WHERE contract_id = %s',
                               (last.valid_from, day, last.contract_id))
             last.valid_to = day
         contract_id = sum(len(merchant.contracts) for merchant in self.model.merchants.values()) + 1
-        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s, %s)',
+        self.database.run('INSERT INTO membership.contract VALUES (%s, %s, daterange(%s, NULL), %s, %s, %s, %s, %s)',
                           (contract_id, merchant_id, day, *terms))
-        contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:])))
+        contracts.append(Contract(contract_id, day, None, collects, *map(Fraction, terms[1:4]), commission_refunded))
 
     # --- earning rules
 
@@ -491,7 +539,7 @@ class Simulation:
             'merchant_id': merchant_id, 'merchant': f'shop {merchant_id}' if merchant_id else None,
             'order_ref': event['order_ref'], 'amount': event['amount'],
             'reason': event['reason'] or event['reason_code'] or event['purpose'],
-            'counterpart_id': event['counterpart_id'],
+            'counterpart_id': event['counterpart_id'], 'refers_to': event['refers_to'],
             'occurred_at': event['occurred_at'], 'posted_at': event['posted_at']})
 
     def member_rows(self, member_id, now):
@@ -512,12 +560,12 @@ class Simulation:
             'order_spend': [dict(zip(('merchant_id', 'order_ref', 'journal_no'), spend), **own)
                             for spend in member.order_spends],
             'merchant_split': [dict(split, **own) for split in member.splits],
+            'refund': [dict(row, **own) for row in member.refunds],
             'rule_failure': [dict(failure, **own) for failure in member.failures],
-            'activity_day': [dict(own, day=day, purchases=row[0], basis=row[1], points_earned=row[2], growth=row[3],
-                                  points_redeemed=row[4])
+            'activity_day': [dict(zip(ACTIVITY, row), **own, day=day)
                              for day, row in sorted(member.activity.items())],
             'journal_context': [dict(own, journal_no=number, attributes=attributes)
-                                for number, attributes in member.contexts.items()],
+                                for number, attributes in sorted(member.contexts.items())],
             'source_key': [{'verb': verb, 'ref': ref, 'journal_no': number}
                            for (verb, ref), (number, _) in member.keys.items()],
             'receipt': [{'merchant_id': merchant_id, 'order_ref': ref, 'journal_no': number}
@@ -571,9 +619,10 @@ class Simulation:
             'SELECT * FROM membership.receipt_ref ORDER BY kind COLLATE "C", value COLLATE "C"'), refs)
         self.compare_unsettled()
         self.compare_redemptions()
+        self.compare_claims()
         for name in ('member', 'receipt', 'member_identity'):
             same(f'count of {name}', self.database.run(f'SELECT count(*) FROM membership.{name}').fetchone()[0],
-                 len({'member': self.model.members, 'receipt': self.model.receipts,
+                 len({'member': self.model.members, 'receipt': [*self.model.receipts, *self.model.parked()],
                       'member_identity': self.model.identities}[name]))
         same('verify()', self.database.rows('SELECT * FROM membership.verify()'), [])
 
@@ -639,6 +688,29 @@ class Simulation:
              [shown(dict(zip(('day', 'purpose', 'merchant_id', 'redemptions', 'points', 'cash_value'),
                              (day, purpose, merchant_id or None, *row))))
               for (day, purpose, merchant_id), row in sorted(days.items())])
+
+    def compare_claims(self):
+        """Every refund_ref that was used, and what the views make of these and of losses."""
+        claims = [(dict(zip(('merchant_id', 'order_ref', 'refund_ref'), (*key, ref))), claim)
+                  for key, refs in sorted(self.model.claims.items()) for ref, claim in sorted(refs.items())]
+        same('refund_claim', self.database.rows(
+            'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at, excess FROM membership.refund_claim'
+            ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
+                dict(key, member_id=claim.member_id, journal_no=claim.result and claim.result['journal_no'],
+                     parked_at=claim.parked_at, excess=claim.excess) for key, claim in claims]))
+        same('refund_exception', self.database.rows(
+            'SELECT * FROM membership.refund_exception'
+            ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
+                dict(key, status='parked' if claim.excess is None else 'exceeds_sale', member_id=claim.member_id,
+                     amount=claim.request['amount'], excess=claim.excess, parked_at=claim.parked_at,
+                     journal_no=claim.result and claim.result['journal_no'])
+                for key, claim in claims if claim.parked_at and claim.excess != 0]))
+        same('clawback_loss', self.database.rows(
+            'SELECT * FROM membership.clawback_loss ORDER BY member_id, journal_no'), shown([
+                {'member_id': member_id, 'points': row['loss'], 'cash_shortfall': row['cash_shortfall'], **{
+                    name: member.event(row['journal_no'])[name] for name in (
+                        'journal_no', 'merchant_id', 'order_ref', 'posted_at')}}
+                for member_id, member in sorted(self.model.members.items()) for row in member.refunds if row['loss']]))
 
     @property
     def actor(self):

@@ -4,7 +4,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 from context import order_context
-from ledger import Hold, earliest_expiry_first, require
+from ledger import ACTIVITY, Hold, earliest_expiry_first, require
 from money import spread
 from rules import Failure, admits
 
@@ -103,7 +103,7 @@ class Spending:
     def _spent_on(member, day):
         """Points redeemed on a day, and held since that day."""
         held = sum(hold.points for hold in member.holds if member.event(hold.hold_no)['day'] == day)
-        return held + member.activity.get(day, [0] * 5)[4]
+        return held + member.activity.get(day, [0] * len(ACTIVITY))[4]
 
     def allowance(self, member_id, at, **asked):
         """The most points, the burn rule, and which limit binds: the one that is told when a step more is asked for."""

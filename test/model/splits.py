@@ -15,6 +15,7 @@ class Contract:
     commission_rate: Fraction
     issue_price: Fraction
     redemption_price: Fraction
+    commission_refunded: bool = True
 
     def covers(self, day):
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day < self.valid_to)
@@ -85,13 +86,18 @@ class Splits:
         for merchant_id in dict.fromkeys(line.merchant_id for line in award.lines):
             merchant = self.merchants[merchant_id]
             price = self._contract(merchant_id, purchase['day']).issue_price
-            issued = Counter()
-            for line in award.lines:
-                for rule, points in award.points[line.line_no] if line.merchant_id == merchant_id else ():
-                    funder = rule and (rule.funder_party_id or merchant.mall_party_id)
-                    if funder is None or funder != merchant.mall_party_id:
-                        issued[funder or merchant.party_id] += points
+            issued = self._issued(award, merchant_id)
             for payer in sorted(issued, key=lambda party_id: (party_id != merchant.party_id, party_id)):
                 if price:
                     self._split(member, event, merchant_id, 'points_issued', payer, merchant.mall_party_id,
                                 issued[payer] * price, issued[payer])
+
+    def _issued(self, award, merchant_id, but=lambda rule: False):
+        """Who pays for how many of the points that a merchant's lines earned; what a mall funds itself is not told."""
+        merchant, issued = self.merchants[merchant_id], Counter()
+        for line in award.lines:
+            for rule, points in award.points[line.line_no] if line.merchant_id == merchant_id else ():
+                funder = rule and (rule.funder_party_id or merchant.mall_party_id)
+                if not but(rule) and (funder is None or funder != merchant.mall_party_id):
+                    issued[funder or merchant.party_id] += points
+        return issued

@@ -182,23 +182,23 @@ CREATE FUNCTION public.usable(who text) RETURNS text LANGUAGE sql AS $$
      WHERE relnamespace = 'membership'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND rights IS NOT NULL $$;
 CREATE ROLE t_shop;
 SELECT grant_access('t_shop', 'application') \gset
-\set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date authorize_points balance_at capture_points enroll_member find_member grant_points preview_accrual quote_redemption redeem_points remove_identity replace_identity reverse_redemption set_tags statement transfer_points update_member void_points'''
+\set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date authorize_points balance_at capture_points enroll_member find_member grant_points preview_accrual quote_redemption redeem_points refund_order remove_identity replace_identity reverse_redemption set_tags statement transfer_points update_member void_points'''
 \set till_tables '''expiring_soon S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
 SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
-          'enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption redeem_points '
+          'correct_purchase enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption reassign_purchase redeem_points refund_order '
           'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual set_member_status set_tags set_tier statement '
           'transfer_points try_condition update_member verify void_points',
           'functions of an operator');
-SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
-          'member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, program S, redemption_daily S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
-SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate claim_days expiry extend_on_activity max_future min_life_days name pending_days phone_country '
+SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, clawback_loss S, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
+          'member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
+SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate charge_cash claim_days clawback expiry extend_on_activity liability_price max_future min_life_days name pending_days phone_country '
           'reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
   FROM pg_attribute WHERE attrelid = 'membership.program'::regclass AND attnum > 0 AND has_column_privilege('t_operator', attrelid, attnum, 'UPDATE');
 SELECT is(callable('t_analyst'), 'balance_at statement verify', 'functions of an analyst');
-SELECT is(usable('t_analyst'), 'burn_rule S, contract S, earn_rule S, expiring_soon S, mall S, member_balance S, member_holds S, member_lots S, member_statement S, '
-          'member_tier_progress S, merchant S, merchant_unsettled S, party S, program S, redemption_daily S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
+SELECT is(usable('t_analyst'), 'burn_rule S, clawback_loss S, contract S, earn_rule S, expiring_soon S, mall S, member_balance S, member_holds S, member_lots S, member_statement S, '
+          'member_tier_progress S, merchant S, merchant_unsettled S, party S, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
 SELECT is(callable('t_nobody'), NULL, 'functions of anybody else');
 SELECT is(usable('t_nobody'), NULL, 'tables of anybody else');
 
@@ -220,7 +220,7 @@ SELECT is(attempt(who, call), '42501', who || ' is refused: ' || call)
   FROM unnest('{t_shop,t_operator,t_analyst}'::text[]) who,
        (VALUES ('account', 'balance'), ('ledger_entry', 'points'), ('lot', 'remaining'), ('journal', 'points'), ('receipt', 'member_id'),
                ('receipt_ref', 'value'), ('source_key', 'ref'), ('member_identity', 'value'), ('member', 'status'), ('activity_day', 'basis'),
-               ('merchant_split', 'amount'), ('hold', 'points'), ('hold_lot', 'points'), ('order_spend', 'journal_no'), ('tier_history', 'tier_id'), ('journal_context', 'attributes'), ('access_grant', 'kind')) t (name, field),
+               ('merchant_split', 'amount'), ('hold', 'points'), ('hold_lot', 'points'), ('order_spend', 'journal_no'), ('refund', 'amount'), ('refund_claim', 'journal_no'), ('exchange', 'amount'), ('tier_history', 'tier_id'), ('journal_context', 'attributes'), ('access_grant', 'kind')) t (name, field),
        LATERAL (VALUES (format('INSERT INTO membership.%s DEFAULT VALUES', name)), (format('UPDATE membership.%s SET %s = NULL', name, field)),
                        (format('DELETE FROM membership.%s', name)), (format('TRUNCATE membership.%s', name)),
                        (format('LOCK membership.%s IN ROW EXCLUSIVE MODE', name))) c (call);

@@ -43,7 +43,7 @@ BEGIN
                 BEGIN
                     SELECT p.ordinality, a.*, NULL, NULL INTO STRICT result
                       FROM membership.accrue_points(p.member_id, p.merchant_id, p.amount, p.order_ref, p.occurred_at, coalesce(p.channel, 'pos'),
-                               p.lines, p.tenders, coalesce(p.attributes, '{}'), p.external_refs, p.at) a;
+                               p.lines, p.tenders, coalesce(p.attributes, '{}'), p.external_refs, p.exchange_of, p.at) a;
                 EXCEPTION WHEN OTHERS THEN
                     result := NULL;
                     result.row_no := p.ordinality;
@@ -186,21 +186,21 @@ SELECT is(array_agg(ROW(row_no, journal_no, points, balance, tier, tier_changed,
           -- 5,000 regular; 100 x 1.2; the first again; 10 x 1.2
           ARRAY['(1,2,5000,5000,silver,t,f,)', '(2,3,120,5120,silver,f,f,)', '(3,2,5000,5000,silver,t,t,)', '(4,,,,,,,MB003)', '(5,4,12,5132,silver,f,f,)'],
           'a later row sees the earlier ones')
-  FROM accrue_batch(ARRAY[ROW(m('now'), 1, 5000, 'n1', NULL, NULL, NULL, NULL, NULL, NULL, NULL), ROW(m('now'), 1, 100, 'n2', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-                          ROW(m('now'), 1, 5000, 'n1', NULL, NULL, NULL, NULL, NULL, NULL, NULL), ROW(m('now'), 77, 1, 'n3', NULL, NULL, NULL, NULL, NULL, NULL, NULL),
-                          ROW(m('now'), 1, 10, 'n4', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]);
+  FROM accrue_batch(ARRAY[ROW(m('now'), 1, 5000, 'n1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), ROW(m('now'), 1, 100, 'n2', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+                          ROW(m('now'), 1, 5000, 'n1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), ROW(m('now'), 77, 1, 'n3', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+                          ROW(m('now'), 1, 10, 'n4', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]);
 SELECT is(array_agg(DISTINCT channel), '{pos}', 'the channel is pos when none is given') FROM journal WHERE member_id = m('now') AND verb = 'accrual';
 SELECT is(array_agg(ROW(status, points, duplicate)::text), '{"(posted,120,t)"}', 'what a batch posted is a duplicate for a single call')
   FROM accrue_points(m('now'), 1, 100, 'n2');
 SELECT is(array_agg(ROW(points, duplicate)::text), '{"(12,t)"}', 'and for the next batch')
-  FROM accrue_batch(ARRAY[ROW(m('now'), 1, 10.00, 'n4', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]);
+  FROM accrue_batch(ARRAY[ROW(m('now'), 1, 10.00, 'n4', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]);
 
 -- a day's basis has 18 digits: of 101 purchases of 16 digits the last does not fit, 100 x 99,999,999,999,999.99 do
 SELECT enrol('rich') \gset
 SAVEPOINT rich;
 UPDATE program SET base_rate = 0;
 SELECT is(array_agg(row_no || ' ' || sqlstate) FILTER (WHERE sqlstate IS NOT NULL), '{"101 22003"}', 'a day of more than 18 digits in one batch')
-  FROM accrue_batch((SELECT array_agg(ROW(m('rich'), 1, 99999999999999.99, 'rich ' || i, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::purchase ORDER BY i)
+  FROM accrue_batch((SELECT array_agg(ROW(m('rich'), 1, 99999999999999.99, 'rich ' || i, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::purchase ORDER BY i)
                        FROM generate_series(1, 101) i));
 SELECT is(sum(basis), 9999999999999999.00, 'what fits is posted') FROM activity_day WHERE member_id = m('rich');
 ROLLBACK TO rich;
@@ -210,10 +210,10 @@ SELECT enrol('undo 1'), enrol('undo 2') \gset
 SELECT grant_points(m('undo 1'), 100, 'gift', 'gift', expires_at => '2024-04-01', at => '2024-01-02'),
        grant_points(m('undo 2'), 100, 'gift', 'gift', expires_at => '2024-04-01', at => '2024-01-02'),
        grant_points(m('undo 2'), 999999999999000, 'gift', 'large', expires_at => '2034-04-01', at => '2024-01-02') \gset
-SELECT same_as_single_calls(ARRAY[ROW(m('undo 1'), 99, 10, 'u1', NULL, NULL, NULL, NULL, NULL, NULL, '2024-05-01'),
-                                  ROW(m('undo 1'), 1, 10, 'u2', NULL, NULL, NULL, NULL, NULL, NULL, '2024-02-01')]::purchase[], 10, 'a lot due for an unknown merchant');
-SELECT same_as_single_calls(ARRAY[ROW(m('undo 2'), 1, 20000, 'u3', NULL, NULL, NULL, NULL, NULL, NULL, '2024-02-01'),
-                                  ROW(m('undo 2'), 1, 10, 'u4', NULL, NULL, NULL, NULL, NULL, NULL, '2024-05-01')]::purchase[], 10, 'a lot due after too many points');
+SELECT same_as_single_calls(ARRAY[ROW(m('undo 1'), 99, 10, 'u1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2024-05-01'),
+                                  ROW(m('undo 1'), 1, 10, 'u2', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2024-02-01')]::purchase[], 10, 'a lot due for an unknown merchant');
+SELECT same_as_single_calls(ARRAY[ROW(m('undo 2'), 1, 20000, 'u3', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2024-02-01'),
+                                  ROW(m('undo 2'), 1, 10, 'u4', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2024-05-01')]::purchase[], 10, 'a lot due after too many points');
 
 -- a constraint or trigger that a DBA made fails one row, and only that
 SAVEPOINT dba;
@@ -238,10 +238,10 @@ ROLLBACK TO dba;
 SELECT is(count(*), 0::bigint, 'no purchases, no results') FROM accrue_batch('{}');
 SELECT throws_ok('SELECT * FROM membership.accrue_batch(NULL)', '22004', NULL, 'NULL instead of an array');
 SELECT is(array_agg(ROW(row_no, points, sqlstate)::text ORDER BY row_no), '{"(1,,22004)","(2,1,)"}', 'a NULL among them fails alone')
-  FROM accrue_batch(ARRAY[NULL, ROW(m('now'), 3, 1, 'n5', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]);
+  FROM accrue_batch(ARRAY[NULL, ROW(m('now'), 3, 1, 'n5', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]);
 SELECT throws_ok('SELECT * FROM membership.accrue_batch((SELECT array_agg(NULL::membership.purchase) FROM generate_series(1, 10001)))', '54000', NULL, 'one more than 10,000');
 SELECT is(count(*), 10000::bigint, '10,000 are taken')
-  FROM accrue_batch((SELECT array_agg(ROW(NULL, 1, 1, 'x', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::purchase) FROM generate_series(1, 10000)));
+  FROM accrue_batch((SELECT array_agg(ROW(NULL, 1, 1, 'x', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::purchase) FROM generate_series(1, 10000)));
 
 -- ------------------------------------------------------------------ import_members
 
@@ -350,7 +350,7 @@ SELECT is(ROW(points, balance, tier, tier_changed)::text, '(100,1100,silver,t)',
 SELECT throws_ok($$SELECT membership.accrue_points(m('old 1'), 2, 4900, 'P1')$$, 'MB201', NULL, 'an imported receipt cannot be accrued');
 SELECT throws_ok($$SELECT membership.accrue_points(m('old 4'), 2, 4900, 'P1')$$, 'MB202', NULL, 'nor by another member');
 SELECT is(array_agg((r).sqlstate), '{MB201}', 'nor in a batch')
-  FROM accrue_batch(ARRAY[ROW(m('old 1'), 2, 4900, 'P1', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]) r;
+  FROM accrue_batch(ARRAY[ROW(m('old 1'), 2, 4900, 'P1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[]) r;
 SELECT is(array_agg((r).sqlstate), '{MB201}', 'and what was accrued cannot be imported')
   FROM import_purchases(ARRAY[ROW(m('old 1'), 1, 100, 'new 1', now(), NULL, 100)]::purchase_import[]) r;
 

@@ -7,7 +7,7 @@ SELECT open_mall() \gset
 CREATE TEMP VIEW relation AS
 SELECT c.oid, c.relname AS name, c.relkind, c.relowner, c.reloptions, c.relacl,
        EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'member_id') AS of_member,
-       c.relname IN ('member_identity', 'receipt', 'receipt_ref') AS directory
+       c.relname IN ('member_identity', 'receipt', 'receipt_ref', 'refund_claim') AS directory
   FROM pg_class c
  WHERE c.relnamespace = 'membership'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f');
 CREATE TEMP VIEW routine AS
@@ -104,7 +104,7 @@ SELECT is_empty($$
     $$, 'every constraint was given a name, beginning with its table''s');
 SELECT is_empty($$
     SELECT signature FROM routine
-     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|authorize|capture|create|enroll|find|grant|import|preview|quote|redeem|remove|replace|retry|reverse|review|revoke|set|transfer|try|update|upgrade|void)_[a-z])'
+     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|authorize|capture|correct|create|enroll|find|grant|import|preview|quote|reassign|redeem|refund|remove|replace|retry|reverse|review|revoke|set|transfer|try|update|upgrade|void)_[a-z])'
        AND proname NOT IN ('attr_date', 'balance_at', 'statement', 'verify')
     $$, 'functions are named verb_noun; private ones begin with _');
 SELECT is_empty($$

@@ -228,8 +228,8 @@ SELECT is(ROW(points, balance, duplicate)::text, '(9,-41,f)', 'an adjustment') F
 SELECT is(balance, -50::bigint, 'are dead too') FROM member_balance WHERE member_id = m('dora');
 -- in a batch, each row sees that the one before it is gone
 SELECT is(array_agg(ROW(points, balance)::text ORDER BY row_no), '{"(10,-40)","(20,-30)"}', 'two purchases in a batch')
-  FROM accrue_batch(ARRAY[(m('dora'), 1, 10, 'dora 2', NULL, NULL, NULL, NULL, NULL, NULL, '2024-04-04 12:00+08'),
-                          (m('dora'), 1, 20, 'dora 3', NULL, NULL, NULL, NULL, NULL, NULL, '2024-04-04 12:00+08')]::purchase[]);
+  FROM accrue_batch(ARRAY[(m('dora'), 1, 10, 'dora 2', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2024-04-04 12:00+08'),
+                          (m('dora'), 1, 20, 'dora 3', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2024-04-04 12:00+08')]::purchase[]);
 SELECT is(balance, -50::bigint, 'leave nothing') FROM account WHERE member_id = m('dora');
 -- pending points die at the moment they become active: 5 April + 3 = 8 April
 UPDATE program SET pending_days = 3;
@@ -371,7 +371,7 @@ SELECT enrol('bat'), enrol('one') \gset
 SELECT grant_points(m(name), 40, 'x', 'a', expires_at => '2024-06-01 00:00+08', at => '2024-02-01 12:00+08') FROM (VALUES ('bat'), ('one')) n (name) \g /dev/null
 CREATE TEMP TABLE bought (n, amount, at) AS VALUES (1, 3, timestamptz '2024-05-20 12:00+08'), (2, 0, '2024-05-20 13:00+08'), (3, 4, '2024-05-21 12:00+08'), (4, 0, '2025-05-22 00:00+08');
 SELECT is(count(*) FILTER (WHERE sqlstate IS NULL), 4::bigint, 'a batch of four')
-  FROM accrue_batch((SELECT array_agg((m('bat'), 1, amount, 'bat ' || n, NULL, NULL, NULL, NULL, NULL, NULL, at)::purchase ORDER BY n) FROM bought));
+  FROM accrue_batch((SELECT array_agg((m('bat'), 1, amount, 'bat ' || n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, at)::purchase ORDER BY n) FROM bought));
 SELECT is(count(accrue_points(m('one'), 1, amount, 'one ' || n, at => at)), 4::bigint, 'four calls') FROM (SELECT * FROM bought ORDER BY n) b;
 SELECT results_eq($$SELECT journal_no, entry_no, lot_no, points, balance_after, active_at, expires_at, origin FROM membership.ledger_entry WHERE member_id = m('bat') ORDER BY entry_no$$,
                   $$SELECT journal_no, entry_no, lot_no, points, balance_after, active_at, expires_at, origin FROM membership.ledger_entry WHERE member_id = m('one') ORDER BY entry_no$$, 'leave the same entries');

@@ -134,7 +134,7 @@ BEGIN
 END
 $$;
 SELECT is(met(call), 'timeout ' || verbs, call)
-  FROM (VALUES ($$SELECT accrue_points(m('any'), 1, 10, 'any-1')$$, 'accrual'), ($$SELECT accrue_batch(ARRAY[ROW(m('any'), 1, 10, 'any-1', NULL, NULL, NULL, NULL, NULL, NULL, NULL)::purchase])$$, 'accrual'),
+  FROM (VALUES ($$SELECT accrue_points(m('any'), 1, 10, 'any-1')$$, 'accrual'), ($$SELECT accrue_batch(ARRAY[ROW(m('any'), 1, 10, 'any-1', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::purchase])$$, 'accrual'),
                ($$SELECT grant_points(m('any'), 10, 'x', 'g')$$, 'grant'), ($$SELECT adjust_points(m('any'), 10, 'x', 'a')$$, 'adjustment'), ($$SELECT adjust_points(m('any'), -10, 'x', 'a')$$, 'adjustment'),
                ($$SELECT redeem_points(m('any'), 1000, 'r')$$, 'redemption'), ($$SELECT authorize_points(m('any'), 1000, 'r')$$, 'authorization'), ($$SELECT transfer_points(m('any'), m('other'), 1000, 't')$$, 'transfer_out'),
                ($$SELECT set_tier(m('any'), 'gold', NULL, 'x')$$, 'tier_change'), ($$SELECT set_member_status(m('any'), 'frozen', 'x')$$, 'status_change'), ($$SELECT set_member_status(m('any'), 'closed', 'x')$$, 'status_change'),

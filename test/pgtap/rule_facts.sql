@@ -141,7 +141,7 @@ SELECT ask(ARRAY['first_purchase', 'first_at_merchant', 'first_in_category', 'or
                  'days_since_purchase = 0', 'days_since_purchase = 1', 'days_since_purchase = 16', 'days_since_purchase = 744', 'days_since_purchase = 745', 'days_since_purchase = 791', 'orders_12m = 0']) \gset
 CREATE TEMP TABLE single AS SELECT n, x.* FROM (SELECT * FROM purchases ORDER BY n) p, LATERAL accrue_points(m('one'), merchant_id, amount, 'one ' || n, occurred_at => occurred_at, lines => lines, at => at) x;
 CREATE TEMP TABLE batch AS
-SELECT * FROM accrue_batch(ARRAY(SELECT ROW(m('two'), merchant_id, amount, 'two ' || n, occurred_at, 'pos', lines, NULL, '{}', NULL, at)::purchase FROM purchases ORDER BY n));
+SELECT * FROM accrue_batch(ARRAY(SELECT ROW(m('two'), merchant_id, amount, 'two ' || n, occurred_at, 'pos', lines, NULL, '{}', NULL, NULL, at)::purchase FROM purchases ORDER BY n));
 SELECT is((SELECT array_agg(ROW(row_no, points, explanation)::text ORDER BY row_no) FROM batch), (SELECT array_agg(ROW(n, points, explanation)::text ORDER BY n) FROM single), 'a batch judges as single calls do');
 CREATE FUNCTION public.said(explanation jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(q.condition, ', ' ORDER BY q.rule_id) FROM jsonb_to_recordset(explanation -> 'rules') e (rule_id integer, outcome text) JOIN public.question q USING (rule_id) WHERE e.outcome = 'applied'
@@ -163,17 +163,17 @@ SELECT enrol('four', '2022-01-01 10:00+08') \gset
 SELECT ask(ARRAY['first_at_merchant', 'first_in_category'], 'line') \gset
 SELECT is(array_agg(line_points(explanation) ORDER BY row_no), '{1:3 2:3 3:3,1:1 2:2 3:2}', 'lines see the lines of earlier orders, and not each other')
   FROM accrue_batch(ARRAY[
-    ROW(m('three'), 1, 3, 'three 1', NULL, 'pos', '[{"amount": 1}, {"amount": 1, "category": "books"}, {"amount": 1, "category": "books"}]', NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase,
-    ROW(m('three'), 1, 3, 'three 2', NULL, 'pos', '[{"amount": 1, "category": "books"}, {"amount": 1, "category": "toys"}, {"amount": 1, "merchant_id": 2}]', NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase]);
+    ROW(m('three'), 1, 3, 'three 1', NULL, 'pos', '[{"amount": 1}, {"amount": 1, "category": "books"}, {"amount": 1, "category": "books"}]', NULL, '{}', NULL, NULL, '2024-03-15 12:00+08')::purchase,
+    ROW(m('three'), 1, 3, 'three 2', NULL, 'pos', '[{"amount": 1, "category": "books"}, {"amount": 1, "category": "toys"}, {"amount": 1, "merchant_id": 2}]', NULL, '{}', NULL, NULL, '2024-03-15 12:00+08')::purchase]);
 -- a purchase under review and one of a frozen member count; a failed row of a batch does not
 SELECT ask(ARRAY['orders_12m = 1', 'NOT first_purchase', 'NOT first_at_merchant']) \gset
 SELECT is(ROW(array_agg(sqlstate ORDER BY row_no), array_agg(unmet(explanation) ORDER BY row_no))::text,
           '("{NULL,22023,NULL}","{""orders_12m = 1; NOT first_purchase; NOT first_at_merchant"",""orders_12m = 1; NOT first_purchase; NOT first_at_merchant"",NULL}")',
           'purchases under review count, refused ones do not')
   FROM accrue_batch(ARRAY[
-    ROW(m('four'), 1, 10, 'four 1', '2024-01-15 12:00+08', 'pos', NULL, NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase,
-    ROW(m('four'), 1, 10, 'four 2', NULL, 'pos', '[{"amount": 9}]', NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase,
-    ROW(m('four'), 1, 10, 'four 3', NULL, 'pos', NULL, NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase]);
+    ROW(m('four'), 1, 10, 'four 1', '2024-01-15 12:00+08', 'pos', NULL, NULL, '{}', NULL, NULL, '2024-03-15 12:00+08')::purchase,
+    ROW(m('four'), 1, 10, 'four 2', NULL, 'pos', '[{"amount": 9}]', NULL, '{}', NULL, NULL, '2024-03-15 12:00+08')::purchase,
+    ROW(m('four'), 1, 10, 'four 3', NULL, 'pos', NULL, NULL, '{}', NULL, NULL, '2024-03-15 12:00+08')::purchase]);
 SELECT set_member_status(m('bob'), 'frozen', 'test') \gset
 SELECT buy('bob', 10, at => '2024-03-17 12:00+08') \g /dev/null
 SELECT set_member_status(m('bob'), 'active', 'test') \gset
@@ -187,7 +187,7 @@ INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition) VA
 SELECT is(array_agg(coalesce(points::text, sqlstate) ORDER BY row_no), '{14,22003,24,22003,34}', 'a refused row of a batch has no part in the others')
   FROM accrue_batch(ARRAY(
     SELECT ROW(m('bat'), 1, CASE n % 2 WHEN 0 THEN 99999999999990 ELSE 5 * n + 5 END, 'bat ' || n, NULL, 'pos', CASE WHEN n % 2 = 0 THEN
-               (SELECT jsonb_agg(jsonb_build_object('amount', 99999999999990 / 30)) FROM generate_series(1, 30 + 0 * n)) END, NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase
+               (SELECT jsonb_agg(jsonb_build_object('amount', 99999999999990 / 30)) FROM generate_series(1, 30 + 0 * n)) END, NULL, '{}', NULL, NULL, '2024-03-15 12:00+08')::purchase
       FROM generate_series(1, 5) n));
 -- imported purchases are purchases, too
 SELECT enrol('imp', '2022-01-01 10:00+08') \gset

@@ -28,7 +28,7 @@ SELECT clock_timestamp() AS start \gset
 SELECT is(sum(points), 24000::numeric, 'a long batch that asks for first purchases')
   FROM accrue_batch(ARRAY(
     SELECT ROW(m('ben'), 1, 10, 'ben ' || n, NULL, 'pos', jsonb_build_array(jsonb_build_object('amount', 10, 'category', CASE WHEN n % 2 = 1 THEN 'c' || n ELSE 'c1' END)),
-               NULL, '{}', NULL, '2024-03-15 12:00+08')::purchase
+               NULL, '{}', NULL, NULL, '2024-03-15 12:00+08')::purchase
       FROM generate_series(1, 2000) n ORDER BY n));
 SELECT ok(clock_timestamp() < :'start'::timestamptz + interval '10 s', 'is no matter of minutes, either');
 

@@ -64,9 +64,9 @@ SELECT is(judged(explanation), 'old v2 x3', 'a purchase of today') FROM buy('bea
 SELECT is(ROW(status, judged(explanation))::text, '(review,"old v1 x2")', 'one of fifty days ago') FROM buy('bea', 10, at => clock_timestamp() - interval '50 days', posted => clock_timestamp());
 SELECT is(judged(explanation), 'old v2 x3', 'one of today again') FROM buy('bea', 10, at => clock_timestamp());
 SELECT is(array_agg(judged(explanation) ORDER BY row_no), '{"old v2 x3","old v1 x2","old v2 x3"}', 'the same in one batch')
-  FROM accrue_batch(ARRAY[ROW(m('bea'), 1, 1, 'b1', NULL, 'pos', NULL, NULL, '{}', NULL, NULL)::purchase,
-                          ROW(m('bea'), 1, 1, 'b2', clock_timestamp() - interval '50 days', 'pos', NULL, NULL, '{}', NULL, NULL)::purchase,
-                          ROW(m('bea'), 1, 1, 'b3', NULL, 'pos', NULL, NULL, '{}', NULL, NULL)::purchase]);
+  FROM accrue_batch(ARRAY[ROW(m('bea'), 1, 1, 'b1', NULL, 'pos', NULL, NULL, '{}', NULL, NULL, NULL)::purchase,
+                          ROW(m('bea'), 1, 1, 'b2', clock_timestamp() - interval '50 days', 'pos', NULL, NULL, '{}', NULL, NULL, NULL)::purchase,
+                          ROW(m('bea'), 1, 1, 'b3', NULL, 'pos', NULL, NULL, '{}', NULL, NULL, NULL)::purchase]);
 -- a window that was written in another notation of dates: February
 SELECT set_aside() \gset
 SET LOCAL DateStyle = 'SQL, DMY';

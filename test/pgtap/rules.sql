@@ -132,7 +132,7 @@ SELECT is(ROW(points, base_points, jsonb_path_query_array(explanation, '$.lines[
           '(320,300,"[108, 212, 0]","[3, 7, 5, 5]")', 'spread over the eligible lines') FROM buy('ann', 350, :'three');
 -- 99 + 1: 99 has one point, 201 five; ten: 3.3 and 6.7
 SELECT is(ROW(points, jsonb_path_query_array(explanation, '$.lines[*].points'), jsonb_path_query_array(explanation, '$.rules[*].lines'))::text,
-          ROW(316, '[103, 213]'::jsonb, '[[{"line_no": 1, "points": 3}, {"line_no": 2, "points": 7}], [{"line_no": 2, "points": 5}], [{"line_no": 1, "points": 1}, {"line_no": 2, "beaten_by": "each"}]]'::jsonb)::text,
+          ROW(316, '[103, 213]'::jsonb, '[[{"line_no": 1, "points": 3}, {"line_no": 2, "points": 7}], [{"line_no": 1, "beaten_by": "ten"}, {"line_no": 2, "beaten_by": "ten"}], [{"line_no": 2, "points": 5}], [{"line_no": 1, "points": 1}, {"line_no": 2, "beaten_by": "each"}]]'::jsonb)::text,
           'the best of a group of line bonuses, line by line') FROM buy('ann', 300, '[{"amount": 99}, {"amount": 201}]');
 SELECT is(ROW(points, jsonb_path_query_array(explanation, '$.lines[*].points'))::text, '(12,"[0, 11, 1]")', 'the first eligible line has it all when no line has a basis') -- 10 + 1 + 1
   FROM buy('ann', 0, '[{"amount": 0, "eligible": false}, {"amount": 0}, {"amount": 0}]');

@@ -225,7 +225,7 @@ SELECT is(with_change('ALTER TABLE ledger_entry ENABLE ROW LEVEL SECURITY; CREAT
 SELECT enrol('cat') \gset
 SELECT accrue_points(m('cat'), 2, 5, 'early', at => '2025-04-01 11:00+08') \gset
 CREATE FUNCTION public.row_of(name text, amount numeric, order_ref text) RETURNS membership.purchase LANGUAGE sql STABLE AS
-$$ SELECT ROW(m(name), 2, amount, order_ref, NULL, NULL, NULL, NULL, NULL, NULL, '2025-04-01 12:00+08')::membership.purchase $$;
+$$ SELECT ROW(m(name), 2, amount, order_ref, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2025-04-01 12:00+08')::membership.purchase $$;
 -- Four purchases of three members: the results, or the SQLSTATE, in the order of rows.
 CREATE FUNCTION public.batch() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(coalesce(sqlstate, points::text), ' ' ORDER BY row_no)
@@ -360,7 +360,7 @@ END
 $$;
 SELECT is(current_setting('test.hint'), 'Undo that change of the table.', 'with a hint');
 -- no row of a batch is to blame, so the whole of it is refused
-SELECT throws_ok($$SELECT * FROM accrue_batch(ARRAY[ROW(m('ann'), 2, 5, 'batch', NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[])$$,
+SELECT throws_ok($$SELECT * FROM accrue_batch(ARRAY[ROW(m('ann'), 2, 5, 'batch', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)]::purchase[])$$,
                  '0A000', 'table "ledger_entry" cannot be used: it has statement level triggers', 'in a batch too');
 SELECT is(count(*), 2::bigint, 'reading goes on') FROM member_statement WHERE member_id = m('bob');
 DROP TRIGGER dba ON ledger_entry;

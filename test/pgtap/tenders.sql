@@ -183,7 +183,7 @@ SELECT is(ROW(a.journal_no, a.points, a.duplicate, a.explanation = f.explanation
   FROM foreseen f, accrue_points(m('ann'), 11, 588, 'A-3', lines => :'lines', tenders => :'tenders', at => '2024-02-01 13:00+08') a;
 SELECT is(ROW(a.journal_no, a.points, a.duplicate, a.explanation = f.explanation)::text, '(8,501,t,t)', 'a preview of it too')
   FROM foreseen f, preview_accrual(m('ann'), 11, 588, 'A-3', lines => :'lines', tenders => :'tenders', at => '2024-02-01 13:00+08') a;
-SELECT is(ROW(status, points, duplicate)::text, '(posted,501,t)', 'in a batch') FROM accrue_batch(ARRAY[ROW(m('ann'), 11, 588, 'A-3', NULL, NULL, :'lines', :'tenders', NULL, NULL, '2024-02-01 13:00+08')::purchase]);
+SELECT is(ROW(status, points, duplicate)::text, '(posted,501,t)', 'in a batch') FROM accrue_batch(ARRAY[ROW(m('ann'), 11, 588, 'A-3', NULL, NULL, :'lines', :'tenders', NULL, NULL, NULL, '2024-02-01 13:00+08')::purchase]);
 SELECT is(take(format($$SELECT accrue_points(m('ann'), 11, 588, 'A-3', lines => %L, tenders => %L, at => '2024-02-01 13:00+08')$$, :'lines', t)), 'MB201 order_ref "A-3" was used before with other content', 'with ' || coalesce(t, 'no tenders'))
   FROM unnest(ARRAY['[{"kind": "points", "points": 2000}]', '[{"kind": "points", "points": 2000}, {"kind": "points", "hold_ref": "h3"}]', NULL]) t;
 SELECT is(ROW(verb, purpose, merchant_id, order_ref, amount, refers_to, points)::text, '(capture,payment,11,A-3,27.00,5,-900)', 'the capture of a hold of no order belongs to the order that it paid for') FROM journal WHERE member_id = m('ann') AND journal_no = 6;
@@ -277,7 +277,7 @@ BEGIN
 END
 $$;
 CREATE FUNCTION public.bulk(name text) RETURNS SETOF membership.purchase LANGUAGE sql AS $$
-    SELECT public.m(name), 1, 600, name || '-' || ref, NULL::timestamptz, 'pos', NULL::jsonb, tenders::jsonb, NULL::jsonb, NULL::jsonb, timestamptz '2024-02-01 13:00+08'
+    SELECT public.m(name), 1, 600, name || '-' || ref, NULL::timestamptz, 'pos', NULL::jsonb, tenders::jsonb, NULL::jsonb, NULL::jsonb, NULL::text, timestamptz '2024-02-01 13:00+08'
       FROM (VALUES (1, 1, NULL), (2, 2, NULL), (3, 3, '[{"kind": "points", "points": 900}]'), (4, 4, '[{"kind": "points", "points": 3100}]'), (5, 3, '[{"kind": "points", "points": 900}]'), (6, 6, NULL)) v (n, ref, tenders) ORDER BY n
 $$;
 SELECT prepare_bulk('eve'), prepare_bulk('one') \gset
@@ -303,15 +303,15 @@ SELECT is(story('eve', 3), '3 redemption -1000, 4 authorization 0, 5 accrual 570
 SELECT fund('tim', 1000, '2024-02-03 00:00+08') \gset
 SELECT authorize_points(m('tim'), 500, 'h', '3 days', order_amount => 5000, at => '2024-02-01 12:00+08') \gset
 SELECT is(array_agg(ROW(row_no, points, balance, sqlstate)::text ORDER BY row_no), '{"(1,,,22023)","(2,,,MB003)","(3,10,10,)"}', 'rows that fail before a good one')
-  FROM accrue_batch(ARRAY[ROW(m('tim'), 1, 10, 'tim-1', NULL, NULL, '[{"amount": 5}]', NULL, NULL, NULL, '2024-02-05 12:00+08'), ROW(m('tim'), 1, 10, 'tim-2', NULL, NULL, '[{"amount": 10, "merchant_id": 99}]', NULL, NULL, NULL, '2024-02-05 12:00+08'),
-                          ROW(m('tim'), 1, 10, 'tim-3', NULL, NULL, NULL, NULL, NULL, NULL, '2024-02-05 12:00+08')]::purchase[]);
+  FROM accrue_batch(ARRAY[ROW(m('tim'), 1, 10, 'tim-1', NULL, NULL, '[{"amount": 5}]', NULL, NULL, NULL, NULL, '2024-02-05 12:00+08'), ROW(m('tim'), 1, 10, 'tim-2', NULL, NULL, '[{"amount": 10, "merchant_id": 99}]', NULL, NULL, NULL, NULL, '2024-02-05 12:00+08'),
+                          ROW(m('tim'), 1, 10, 'tim-3', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2024-02-05 12:00+08')]::purchase[]);
 SELECT is(story('tim', 3), '3 authorization 0, 4 expiry -500 on 02-03 00:00, 5 timeout 0 on 02-04 12:00, 6 expiry -500 on 02-04 12:00, 7 accrual 10', 'leave what was due to it');
 -- rows that make room for many rules and lots, then fail, and good ones after them
 INSERT INTO earn_rule (rule_id, code, name, status, effect, value, expiry) SELECT 100 + i, 'gift_' || i, 'Gift', 'active', 'bonus_points', 1, i || ' months' FROM generate_series(1, 50) i;
 SELECT fund('big', 999999999999000) \gset
 -- each good one earns 10 and 50 times 1; a basis of 1,000 makes more than 10^15
 SELECT is(array_agg(ROW(points, balance, sqlstate)::text ORDER BY row_no), '{"(60,999999999999060,)","(,,22003)","(60,999999999999120,)","(,,22003)","(60,999999999999180,)"}', 'memory that moved')
-  FROM accrue_batch((SELECT array_agg(ROW(m('big'), 1, amount, 'big-' || n, NULL, NULL, lines, NULL, NULL, NULL, '2024-02-05 12:00+08')::purchase ORDER BY n)
+  FROM accrue_batch((SELECT array_agg(ROW(m('big'), 1, amount, 'big-' || n, NULL, NULL, lines, NULL, NULL, NULL, NULL, '2024-02-05 12:00+08')::purchase ORDER BY n)
        FROM (VALUES (1, 10, NULL::jsonb), (2, 2000, (SELECT jsonb_agg('{"amount": 2}'::jsonb) FROM generate_series(1, 1000))), (3, 10, NULL),
                     (4, 2000, (SELECT jsonb_agg('{"amount": 2}'::jsonb) FROM generate_series(1, 1000))), (5, 10, NULL)) v (n, amount, lines)));
 UPDATE earn_rule SET status = 'ended', effective_from = '2000-01-03';

@@ -46,7 +46,7 @@ sub statement
 	return <<"SQL";
 SELECT 1 / (count(sqlstate) = 0)::int
   FROM membership.accrue_batch(ARRAY(
-       SELECT ROW(($member + k) % $members + 1, 1, 10, '$client-$n-' || k, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::membership.purchase
+       SELECT ROW(($member + k) % $members + 1, 1, 10, '$client-$n-' || k, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::membership.purchase
          FROM generate_series(0, 9) k));
 SQL
 }

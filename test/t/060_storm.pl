@@ -46,7 +46,7 @@ BEGIN
     INSERT INTO outcome
     SELECT storm, keys[b.row_no], members[b.row_no], b.journal_no, b.points, b.duplicate, b.sqlstate
       FROM membership.accrue_batch(ARRAY(
-           SELECT ROW(members[n], 1, 100 + keys[n], storm || keys[n], NULL, NULL, NULL, NULL, NULL, NULL, NULL)::membership.purchase
+           SELECT ROW(members[n], 1, 100 + keys[n], storm || keys[n], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::membership.purchase
              FROM generate_series(1, 20) n)) b;
 END
 $$;

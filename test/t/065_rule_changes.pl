@@ -53,7 +53,7 @@ BEGIN
     IF random() < 0.7 THEN
         PERFORM membership.accrue_points(member_id, 1, 10, ref);
     ELSE
-        PERFORM b.points FROM membership.accrue_batch(ARRAY[ROW(member_id, 1, 10, ref, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::membership.purchase]) b;
+        PERFORM b.points FROM membership.accrue_batch(ARRAY[ROW(member_id, 1, 10, ref, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)::membership.purchase]) b;
     END IF;
     INSERT INTO call VALUES (ref, began, clock_timestamp());
 END

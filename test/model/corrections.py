@@ -1,0 +1,145 @@
+"""Corrections as doc/refunds.md describes them: a purchase taken back as a whole and posted anew."""
+from dataclasses import replace
+from fractions import Fraction
+
+from context import contexts
+from ledger import require
+from money import to_minor_unit
+from refunds import NOTHING
+from rules import Award, Exchanged, Terms, match, paying
+from spending import Request
+
+
+class Corrections:
+    def correct(self, merchant_id, order_ref, amount, lines, correction_ref, reason, at):
+        require(None not in (merchant_id, order_ref, amount, correction_ref, reason), '22004')
+        require(correction_ref and self._is_money(amount), '22023')
+        key, payload = (merchant_id, order_ref), (Fraction(amount), repr(lines), reason, at)
+        order = self._read_lines(lines, merchant_id, Fraction(amount))
+        require(sum(line.amount for line in order) == amount, '22023')
+        require(all(line.merchant_id in self.merchants for line in order), 'MB003')
+        require(key in self.receipts, 'MB009')
+        first = self.corrections.get((*key, correction_ref))
+        if first:
+            require(first[1] == payload, 'MB201')
+            member = self.members[self.receipts[key][0]]
+            return self._accrual_result(member, member.event(first[0]), duplicate=True)
+        member = self.member(self.receipts[key][0]).copy()
+        purchase = self._correctable(member, key)
+        require(member.status != 'closed', 'MB102')
+        tenders = purchase['tenders']
+        require(not tenders or tenders['value'] <= amount, 'MB103')
+        now = max(at, member.last_posted_at)
+        undoing, sale = self._undo(member, purchase, 'correction', now, reason)
+        if tenders:
+            self._tender_lines(order, [(None, tenders['points'], tenders['value'])])
+        status = ('posted', None)
+        if not self.is_collected(member, purchase):
+            status = ('rejected', purchase['reason_code'])
+        event = self._post_anew(member, purchase, sale, order, amount, lines is not None, now, undoing,
+                                self.tiers[purchase['tier_id']], sale.award.terms, status)
+        self.members[member.member_id] = member
+        self.receipts[key] = (member.member_id, event['journal_no'], self.receipts[key][2])
+        self.corrections[*key, correction_ref] = (event['journal_no'], payload)
+        return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'])
+
+    def reassign(self, merchant_id, order_ref, to_member_id, reason, at):
+        require(None not in (merchant_id, order_ref, to_member_id, reason), '22004')
+        key = (merchant_id, order_ref)
+        require(key in self.receipts, 'MB009')
+        receiver = self.member(to_member_id).copy()
+        if self.receipts[key][0] == to_member_id:
+            return self._accrual_result(receiver, receiver.event(self.receipts[key][1]), duplicate=True)
+        member = self.member(self.receipts[key][0]).copy()
+        purchase = self._correctable(member, key)
+        require(not purchase['tenders'], 'MB110')
+        require(receiver.status != 'closed', 'MB102')
+        now = max(at, member.last_posted_at, receiver.last_posted_at)
+        undoing, sale = self._undo(member, purchase, 'reassignment', now, reason, counterpart_id=to_member_id)
+        self._settle(receiver, now)
+        status = ('posted', None)
+        if receiver.status == 'frozen':
+            status = ('rejected', 'member_frozen')
+        elif purchase['status'] == 'review' and not self.is_collected(member, purchase):
+            status = ('rejected', purchase['reason_code'])
+        tier = self.tiers[receiver.tier_at(purchase['occurred_at'])]
+        order = [replace(state.line) for state in sale.lines]
+        event = self._post_anew(receiver, purchase, sale, order, purchase['amount'], purchase['lines'] is not None, now,
+                                undoing, tier, replace(sale.award.terms, tier_multiplier=tier.multiplier), status,
+                                member.contexts, counterpart_id=member.member_id)
+        self.members[member.member_id], self.members[to_member_id] = member, receiver
+        self.receipts[key] = (to_member_id, event['journal_no'], self.receipts[key][2])
+        return self._accrual_result(receiver, event, duplicate=False, journal_no=event['journal_no'])
+
+    # --- exchanges
+
+    def _exchange_of(self, member, merchant_id, order_ref):
+        """The order whose goods were returned, as far as they were not exchanged."""
+        known = self.receipts.get((merchant_id, order_ref))
+        require(known and known[0] == member.member_id, 'MB009')
+        sale = member.sales[known[1]] = member.sales[known[1]].copy()
+        require(sale.returned > sale.exchanged, 'MB109')
+        return sale
+
+    def _exchange(self, member, order, purchase, attributes, award, old):
+        """Up to what was returned as if bought with it, the rest as of now."""
+        then = member.event(old.journal_no)
+        amount = min(old.returned - old.exchanged, purchase.amount)
+        old.exchanged += amount
+        tier = self.tiers[then['tier_id']]
+        matched = match(self.rules.in_force(then['occurred_at']), contexts(
+            self, member, order, purchase.merchant_id, then['occurred_at'], purchase.channel, attributes, tier), self.evaluate)
+        before, now = self._divide(order, amount, purchase.amount)
+        terms = old.award.terms if old.award else Terms(
+            then['base_rate'], then['tier_multiplier'], then['rounding'], self.config.stacking)
+        return Exchanged(order, (Award(before, paying(matched), terms, order),
+                                 Award(now, award.matched, award.terms, order)))
+
+    def _divide(self, order, amount, whole):
+        """The lines twice, in that proportion."""
+        worth = sum(line.tendered for line in order)
+        amounts = self._spread_money(amount, [line.amount for line in order]) if whole else [Fraction(0)] * len(order)
+        tendered = [Fraction(0)] * len(order)
+        if worth:
+            tendered = self._spread_money(to_minor_unit(worth * amount / whole, self.config.digits),
+                                          [line.tendered for line in order])
+        return ([replace(line, amount=part, tendered=paid) for line, part, paid in zip(order, amounts, tendered)],
+                [replace(line, amount=line.amount - part, tendered=line.tendered - paid)
+                 for line, part, paid in zip(order, amounts, tendered)])
+
+    # --- what both do
+
+    def _correctable(self, member, key):
+        purchase = member.event(self.receipts[key][1])
+        decided = ('review', str(purchase['journal_no'])) in member.keys
+        require(purchase['status'] != 'imported' and (purchase['status'] != 'review' or decided), 'MB110')
+        require(not member.sales[purchase['journal_no']].is_exchange, 'MB110')
+        require(not any(row['purchase_no'] == purchase['journal_no'] for row in member.refunds), 'MB110')
+        return purchase
+
+    def _undo(self, member, purchase, verb, now, reason, **columns):
+        """Takes a purchase back as a whole; the points that paid for it stay spent."""
+        sale = member.sales[purchase['journal_no']] = member.sales[purchase['journal_no']].copy()
+        self._settle(member, now)
+        event = self._post(member, verb, now, now, reason=reason, refers_to=purchase['journal_no'],
+                           merchant_id=purchase['merchant_id'], order_ref=purchase['order_ref'], **columns)
+        award = growth = 0
+        if self.is_collected(member, purchase):
+            award, growth = sale.posted.total, sale.posted.total_growth
+        self._claw_back(member, event, sale, award, dict(NOTHING))
+        self._record_activity(member, purchase['day'], purchases=-1, basis=-purchase['basis'], earned=-award, growth=-growth)
+        for number in dict.fromkeys((sale.journal_no, sale.posted_by)):
+            self._split_back(member, event, member.event(number))
+        for state in sale.lines:
+            state.closed = True
+        self._settle(member, now)
+        return event, sale
+
+    def _post_anew(self, member, purchase, sale, order, amount, explicit_lines, now, undoing, tier, terms, status,
+                   contexts=None, **columns):
+        request = Request(purchase['merchant_id'], purchase['order_ref'], Fraction(amount), purchase['channel'], 'payment',
+                          purchase['occurred_at'])
+        tenders = purchase['tenders'] and {name: purchase['tenders'][name] for name in ('points', 'value', 'spent')}
+        attributes = (contexts or member.contexts).get(purchase['journal_no'])
+        return self._ring_up(member, order, request, now, tier, terms, status, tenders, attributes, explicit_lines,
+                             refers_to=undoing['journal_no'], **columns)

@@ -1,0 +1,145 @@
+-- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
+\ir setup.psql
+SELECT open_mall() \gset
+\ir spending.psql
+\ir refunds.psql
+
+CREATE FUNCTION public.fix(ref text, amount numeric, correction text, lines jsonb DEFAULT NULL, merchant integer DEFAULT 1, at timestamptz DEFAULT '2024-02-10 12:00+08', reason text DEFAULT 'mis-rung')
+RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', a.status, a.points, a.tier, CASE WHEN a.duplicate THEN 'again' END) FROM membership.correct_purchase(merchant, ref, amount, lines, correction, reason, at) a $$;
+CREATE FUNCTION public.move(ref text, name text, merchant integer DEFAULT 1, at timestamptz DEFAULT '2024-02-10 12:00+08', reason text DEFAULT 'wrong card')
+RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', a.status, a.points, a.tier, CASE WHEN a.duplicate THEN 'again' END) FROM membership.reassign_purchase(merchant, ref, public.m(name), reason, at) a $$;
+-- an event a line: number verb points of what it refers to, and the other member
+CREATE FUNCTION public.told(name text, since bigint DEFAULT 2) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(concat_ws(' ', journal_no, verb, points, 'of ' || refers_to, 'with ' || (SELECT value FROM membership.member_identity i WHERE i.member_id = counterpart_id AND kind = 'card')), ', ' ORDER BY journal_no)
+      FROM membership.journal WHERE member_id = public.m(name) AND journal_no >= since $$;
+
+-- ------------------------------------------------------------------ mis-rung
+
+-- 1,000.00 instead of 100.00, 8 % commission, 0.02 per point
+SELECT is(sale('ann', 'A-1', 1000, merchant => 3), 'posted 1000', 'an order');
+SELECT is(fix('A-1', 100, 'C-1', merchant => 3), 'posted 100 regular', 'corrected');
+SELECT is(told('ann'), '2 accrual 1000, 3 correction -1000 of 2, 4 accrual 100 of 3', 'one story');
+SELECT is(ROW(wallet('ann'), owed('ann'), day_of('ann'))::text, '("100 to 26-02-02 = 100","3 commission 8.00/, 3 points_issued 2.00/100","1 100.00 100 0")', 'as if rung rightly: points that live as long, splits, activity');
+SELECT is(ROW(occurred_at, posted_at, day, amount, merchant_id, order_ref, channel)::text, ROW('2024-02-01 12:00+08'::timestamptz, '2024-02-10 12:00+08'::timestamptz, '2024-02-01'::date, 100.00, 3, 'A-1', 'pos')::text, 'the new row happened then')
+  FROM journal WHERE member_id = m('ann') AND journal_no = 4;
+SELECT is(string_agg(format('%s %s %s', verb, points, order_ref), ', ' ORDER BY journal_no, entry_no), 'accrual 1000 A-1, correction -1000 A-1, accrual 100 A-1', 'the statement tells it') FROM statement(m('ann')) WHERE journal_no > 1;
+SELECT is(fix('A-1', 100.0, 'C-1', merchant => 3) || ', ' || wallet('ann'), 'posted 100 regular again, 100 to 26-02-02 = 100', 'again: the first result');
+SELECT is(code($$SELECT fix('A-1', 101, 'C-1', merchant => 3)$$), 'MB201', 'with another amount it is another correction');
+SELECT is(fix('A-1', 101, 'C-2', merchant => 3) || ', ' || told('ann', 5), 'posted 101 regular, 5 correction -100 of 4, 6 accrual 101 of 5', 'which goes on from there');
+SELECT is(back('A-1', 'R-1', merchant => 3) || ', ' || coalesce(owed('ann'), 'nothing') || ', ' || day_of('ann'), '101.00 cash 101.00, clawed 101, nothing, 0 0.00 0 0', 'a refund is of the receipt as it stands');
+SELECT is(code($$SELECT fix('A-1', 50, 'C-3', merchant => 3)$$), 'MB110', 'after it nothing is corrected');
+
+-- as of then: rules in force then, base rate, rounding, stacking and tier of the sale
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition) VALUES (1, 'triple', 'Triple from 50', 'active', 'multiplier', 3, 'order_basis >= 50'), (2, 'grow', 'Growth', 'active', 'growth', 2, NULL);
+UPDATE program SET award_rounding = 'ceiling';
+SELECT born('sil', 'silver') \gset
+-- 40.10 x 1.2 = 48.12, up; growth 80.2
+SELECT is(sale('sil', 'A-2', 40.10) || ', ' || day_of('sil'), 'posted 49, 1 40.10 49 81', 'an order');
+UPDATE earn_rule SET status = 'ended', effective_from = '2024-02-05';
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, effective_from) VALUES (3, 'ten', 'Tenfold, since', 'active', 'multiplier', 10, '2024-02-05');
+UPDATE program SET award_rounding = 'floor', base_rate = 5, stacking = 'multiply';
+UPDATE tier SET qualify_basis = 1 WHERE code = 'diamond';
+SELECT sale('sil', 'A-0', 1, at => '2024-02-06 12:00+08') \gset
+UPDATE tier SET qualify_basis = 50000 WHERE code = 'diamond';
+-- 60.10 x (1.2 + 2) = 192.32, up; growth 120.2, up
+SELECT is(fix('A-2', 60.10, 'C-1') || ', ' || day_of('sil'), 'posted 193 diamond, 1 60.10 193 121', 'judged as of then');
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05'; -- none from here on
+UPDATE program SET base_rate = 1, stacking = 'additive';
+
+-- other lines at other shops
+\set lines '[{"amount": 300.00}, {"amount": 199.90, "merchant_id": 12}, {"amount": 88.10, "merchant_id": 13}]'
+SELECT fund('pay', 10000) \gset
+SELECT is(sale('pay', 'A-3', 588, :'lines', 2900, 11), 'posted 501', 'an order paid with points');
+SELECT is(code($$SELECT fix('A-3', 86.99, 'C-0', merchant => 11)$$), 'MB103', 'the points that paid must be worth no more than it');
+-- 87.00 over 300.00 / 200.00: 52.20 / 34.80; 2,900: 1,740 / 1,160; basis 247.80 + 165.20
+SELECT is(fix('A-3', 500, 'C-1', '[{"amount": 300}, {"amount": 200, "merchant_id": 12}]', 11), 'posted 413 regular', 'the points stay spent');
+SELECT is(ROW(wallet('pay'), owed('pay'), days('pay') LIKE '02-01: 1 413.00 413 0, 2900 %')::text, '("7513 to 26-02-02 = 7513","11 commission 30.00/, 11 sale -300.00/, 12 commission 16.00/, 12 sale -200.00/",t)', 'spread over the new lines');
+SELECT is(back('A-3', 'R-1', lines => '[{"line_no": 2, "amount": 200}]', merchant => 11) || '; ' || back('A-3', 'R-2', merchant => 11) || '; ' || wallet('pay'),
+          '200.00 cash 165.20, restored 1160, clawed 165; 300.00 cash 247.80, restored 1740, clawed 248; 10000 to 26-02-02 = 10000', 'and go back by them');
+SELECT is(owed('pay'), NULL, 'nobody owes anything');
+
+-- more makes a tier, what was spent is owed, debt is paid by what comes anew
+SELECT is(sale('rich', 'A-4', 50) || ', ' || fix('A-4', 5000, 'C-1'), 'posted 50, posted 5000 silver', 'a correction may reach a tier');
+SELECT is(sale('owe', 'A-5', 1000), 'posted 1000', 'an order');
+SELECT adjust_points(m('owe'), -1000, 'spent', 'A', '2024-02-05 12:00+08') \gset
+SELECT is(fix('A-5', 100, 'C-1') || ', ' || wallet('owe'), 'posted 100 regular, none = -900 debt 900', 'points that are spent are owed');
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+
+-- what is not corrected
+SELECT is(sale('no', 'N-1', 100) || ', ' || back('N-1', 'R-1', 1) || ', ' || sale('no', 'N-2', 100, at => '2023-12-01 12:00+08', posted => '2024-02-11 12:00+08') || ', ' || back('N-4', 'R-1', 1), 'posted 100, 1.00 cash 1.00, clawed 1, review 0, parked', 'orders');
+SELECT is(i.sqlstate, NULL, 'an import') FROM import_purchases(ARRAY[ROW(m('no'), 1, 50, 'N-3', '2023-06-01 12:00+08', NULL, 10)::purchase_import]) i;
+SELECT is(code('SELECT correct_purchase(' || arguments || ')'), code, code || ' ' || arguments)
+  FROM (VALUES ('1, ''N-1'', 50, NULL, ''C'', ''x''', 'MB110'), ('1, ''N-2'', 50, NULL, ''C'', ''x''', 'MB110'), ('1, ''N-3'', 50, NULL, ''C'', ''x''', 'MB110'), ('1, ''N-4'', 50, NULL, ''C'', ''x''', 'MB009'), ('1, ''N-5'', 50, NULL, ''C'', ''x''', 'MB009'),
+               ('99, ''N-1'', 50, NULL, ''C'', ''x''', 'MB003'), ('1, ''A-4'', -1, NULL, ''C'', ''x''', '22023'), ('1, ''A-4'', 50, ''[{"amount": 49}]'', ''C'', ''x''', '22023'), ('1, ''A-4'', 50, NULL, '''', ''x''', '22023'), ('1, ''A-4'', 50.001, NULL, ''C'', ''x''', '22023'),
+               ('1, ''A-4'', NULL, NULL, ''C'', ''x''', '22004'), ('1, ''A-4'', 50, NULL, NULL, ''x''', '22004'), ('1, ''A-4'', 50, NULL, ''C'', NULL', '22004'), ('1, NULL, 50, NULL, ''C'', ''x''', '22004'), ('NULL, ''A-4'', 50, NULL, ''C'', ''x''', '22004')) v (arguments, code);
+SELECT review_accrual(m('no'), (SELECT journal_no FROM journal WHERE member_id = m('no') AND order_ref = 'N-2'), 'approve', 'slip seen') \gset
+SELECT is(fix('N-2', 50, 'C', at => NULL) || ', ' || day_of('no', '2023-12-01'), 'posted 50 regular, 1 50.00 50 0', 'once decided it is');
+
+-- ------------------------------------------------------------------ credited to the wrong member
+
+-- silver from the beginning: 1.2x
+SELECT born('right', 'silver') \gset
+SELECT is(sale('wrong', 'M-1', 100, merchant => 3), 'posted 100', 'to the wrong member');
+SELECT is(move('M-1', 'right', 3), 'posted 120 silver', 'to the right one, by that one''s tier');
+SELECT is(told('wrong'), '2 accrual 100, 3 reassignment -100 of 2 with right', 'the one is told where it went');
+SELECT ok(told('right') LIKE '2 accrual 120%with wrong', 'the other where it came from');
+SELECT is(string_agg(format('%s %s', verb, counterpart_id = m('right')), ', ' ORDER BY journal_no), 'accrual , reassignment t', 'in the statement, too') FROM statement(m('wrong')) WHERE journal_no > 1;
+SELECT is(ROW(wallet('wrong'), owed('wrong'), day_of('wrong'))::text, '("none = 0",,"0 0.00 0 0")', 'the wrong one stands as before');
+SELECT is(ROW(wallet('right'), owed('right'), day_of('right'))::text, '("120 to 26-02-02 = 120","3 commission 8.00/, 3 points_issued 2.40/120","1 100.00 120 0")', 'the right one as if it had been hers');
+SELECT is(move('M-1', 'right', 3) || ', ' || wallet('right'), 'posted 120 silver again, 120 to 26-02-02 = 120', 'again: nothing changes');
+SELECT is(back('M-1', 'R-1', 50, merchant => 3, member => m('right')) || ', ' || wallet('right'), '50.00 cash 50.00, clawed 60, 60 to 26-02-02 = 60', 'a refund finds her');
+SELECT is(code($$SELECT back('M-1', 'R-2', 50, merchant => 3, member => m('wrong'))$$), 'MB202', 'no more the wrong one');
+-- and on, and back
+SELECT is(sale('wrong', 'M-2', 100, at => '2024-02-02 12:00+08') || ', ' || move('M-2', 'right') || ', ' || move('M-2', 'ann') || ', ' || move('M-2', 'wrong'), 'posted 100, posted 120 silver, posted 100 regular, posted 100 regular', 'on to others, and back');
+SELECT is(day_of('wrong', '2024-02-02') || ', ' || day_of('right', '2024-02-02') || ', ' || day_of('ann', '2024-02-02'), '1 100.00 100 0, 0 0.00 0 0, 0 0.00 0 0', 'it is counted once');
+SELECT is(fix('M-2', 10, 'C-1') || ', ' || back('M-2', 'R-1'), 'posted 10 regular, 10.00 cash 10.00, clawed 10', 'a correction after it');
+
+SELECT set_member_status(enrol('gone'), 'closed', 'x') \gset
+SELECT is(code('SELECT reassign_purchase(' || arguments || ')'), code, code || ' ' || arguments)
+  FROM (VALUES ('1, ''N-1'', m(''ann''), ''x''', 'MB110'), ('1, ''N-3'', m(''ann''), ''x''', 'MB110'), ('11, ''A-3'', m(''ann''), ''x''', 'MB110'), ('1, ''N-4'', m(''ann''), ''x''', 'MB009'), ('1, ''A-4'', 987654321, ''x''', 'MB002'), ('1, ''A-4'', m(''gone''), ''x''', 'MB102'),
+               ('99, ''A-4'', m(''ann''), ''x''', 'MB003'), ('1, ''A-4'', NULL, ''x''', '22004'), ('1, ''A-4'', m(''ann''), NULL', '22004'), ('1, NULL, m(''ann''), ''x''', '22004'), ('NULL, ''A-4'', m(''ann''), ''x''', '22004'), ('1, '''', m(''ann''), ''x''', '22023')) v (arguments, code);
+SELECT fund('buyer', 1000) \gset
+SELECT is(sale('buyer', 'M-3', 100, points => 500) || ', ' || code($$SELECT move('M-3', 'ann')$$), 'posted 85, MB110', 'paid with points of the one it is not the other''s');
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+
+-- ------------------------------------------------------------------ exchanged
+
+CREATE FUNCTION public.swap(name text, ref text, amount numeric, of text, at timestamptz DEFAULT '2024-03-10 12:00+08', lines jsonb DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT format('%s %s', status, points) FROM membership.accrue_points(public.m(name), 1, amount, ref, at, lines => lines, at => at, exchange_of => of) $$;
+-- double in February
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during) VALUES (4, 'february', 'Double in February', 'active', 'multiplier', 2, '[2024-02-01,2024-03-01)');
+SELECT is(sale('ex', 'X-1', 100) || ', ' || code($$SELECT swap('ex', 'X-2', 150, 'X-1')$$), 'posted 200, MB109', 'what was not returned is not exchanged');
+SELECT is(back('X-1', 'R-1', at => '2024-03-10 11:00+08'), '100.00 cash 100.00, clawed 200', 'returned');
+SAVEPOINT exchange;
+-- 100.00 at 2x, 50.00 at 1x
+SELECT is(swap('ex', 'X-2', 150, 'X-1') || ', ' || wallet('ex'), 'posted 250, 250 to 26-03-11 = 250', 'up to the old net it earns as then, the rest as now');
+SELECT is(swap('ex', 'X-2', 150, 'X-1') || ', ' || code($$SELECT swap('ex', 'X-3', 10, 'X-1')$$), 'posted 250, MB109', 'once');
+SELECT is(back('X-2', 'R-1', 75, at => '2024-03-11 12:00+08') || '; ' || back('X-2', 'R-2', at => '2024-03-11 12:00+08'), '75.00 cash 75.00, clawed 125; 75.00 cash 75.00, clawed 125', 'a refund of it is proportional');
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+ROLLBACK TO exchange;
+-- 40.00 x 2; then 60.00 x 2 and 30.00
+SELECT is(swap('ex', 'X-2', 40, 'X-1') || ', ' || swap('ex', 'X-3', 90, 'X-1'), 'posted 80, posted 150', 'in parts');
+ROLLBACK TO exchange;
+-- lines in that proportion: 100 / 150 of 90.00 / 60.00 = 60.00 / 40.00; (60.00 + 40.00) x 2 + 30.00 + 20.00
+SELECT is(swap('ex', 'X-2', 150, 'X-1', lines => '[{"amount": 90}, {"amount": 60}]'), 'posted 250', 'lines are divided alike');
+ROLLBACK TO exchange;
+SELECT is(code(call), code, call)
+  FROM (VALUES ($$SELECT swap('ex', 'X-2', 150, 'X-9')$$, 'MB009'), ($$SELECT swap('ann', 'X-2', 150, 'X-1')$$, 'MB009'), ($$SELECT swap('ex', 'X-2', 150, '')$$, '22023')) v (call, code);
+SELECT is(a.points, 250::bigint, 'a batch exchanges, too')
+  FROM accrue_batch(ARRAY[ROW(m('ex'), 1, 150, 'X-2', '2024-03-10 12:00+08', NULL, NULL, NULL, NULL, NULL, 'X-1', '2024-03-10 12:00+08')::purchase]) a;
+ROLLBACK TO exchange;
+-- the tier and the base rate of then: silver 1.2, 1.2 + 1 = 2.2; now 3 points a unit at diamond 2x: 6
+SELECT born('tex', 'silver') \gset
+SELECT is(sale('tex', 'X-5', 100) || ', ' || back('X-5', 'R-1', at => '2024-03-10 11:00+08'), 'posted 220, 100.00 cash 100.00, clawed 220', 'an order, returned');
+UPDATE tier SET qualify_basis = 1 WHERE code = 'diamond';
+SELECT sale('tex', 'X-0', 1, at => '2024-03-10 11:30+08') \gset
+UPDATE tier SET qualify_basis = 50000 WHERE code = 'diamond';
+UPDATE program SET base_rate = 3;
+SELECT is(swap('tex', 'X-6', 150, 'X-5'), 'posted 520', '220 as then, 300 as now');
+UPDATE program SET base_rate = 1;
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+
+SELECT * FROM finish();
+ROLLBACK;
