@@ -242,8 +242,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_LAST_REFUND] = {
         "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "
         "FROM (SELECT f.lines FROM membership.refund f CROSS JOIN LATERAL (SELECT sum((x ->> 'amount')::numeric) AS amount, "
-        "count(*) FILTER (WHERE (x ->> 'closed')::boolean) AS closed FROM jsonb_array_elements(f.lines) x) s "
-        "WHERE f.member_id = $1 AND f.purchase_no = $2 ORDER BY s.amount DESC, s.closed DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
+        "count(*) FILTER (WHERE (x ->> 'closed')::boolean) AS closed, sum((x ->> 'quantity')::numeric) AS quantity "
+        "FROM jsonb_array_elements(f.lines) x) s WHERE f.member_id = $1 AND f.purchase_no = $2 "
+        "ORDER BY s.amount DESC, s.closed DESC, s.quantity DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
         "closed boolean, value numeric, restored bigint, clawed bigint, withheld bigint, growth bigint, growth_withheld bigint)",
         "LL"},
     [MBR_PLAN_SUM_REFUNDS] = {

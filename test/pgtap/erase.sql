@@ -15,10 +15,10 @@ SELECT accrue_points(:ann, 1, 10, 'e1', attributes => '{"age": "Ann is thirty"}'
        accrue_points(:bob, 1, 20, 'e2', attributes => '{"note": "for Ann"}') \gset
 SELECT is(message, 'invalid input syntax for type integer: "Ann is thirty"', 'a failed rule tells the value') FROM rule_failure WHERE member_id = :ann;
 INSERT INTO accrual_error (source, purchase, sqlstate, message)
-SELECT 'orders', to_jsonb((m, 1, 5, 'late' || m, NULL, 'pos', NULL, NULL, '{"note": "Ann"}', NULL, NULL)::purchase), '23514', 'x' FROM unnest(ARRAY[:ann, :bob]::bigint[]) m;
+SELECT 'orders', to_jsonb((m, 1, 5, 'late' || m, NULL, 'pos', NULL, NULL, '{"note": "Ann"}', NULL, NULL, NULL)::purchase), '23514', 'x' FROM unnest(ARRAY[:ann, :bob]::bigint[]) m;
 SELECT enrol('cat') AS cat \gset
 INSERT INTO accrual_error (source, purchase, sqlstate, message)
-SELECT 'orders', to_jsonb((:cat, 1, 5, 'late', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase), '23514', 'x';
+SELECT 'orders', to_jsonb((:cat, 1, 5, 'late', NULL, 'pos', NULL, NULL, NULL, NULL, NULL, NULL)::purchase), '23514', 'x';
 SELECT merge_members(:ann, :bob, 'same person') \gset
 SELECT authorize_points(:ann, 100, 'h', '1 hour') \gset
 -- 100 + 60 + 10 + 20

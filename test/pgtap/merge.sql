@@ -141,8 +141,8 @@ SELECT is(b.duplicate, true, 'in a batch') FROM accrue_batch(ARRAY[(:ned, 1, 20,
 SELECT is(array_agg(format('%s %s %s', row_no, duplicate, coalesce(sqlstate, balance::text)) ORDER BY row_no),
           -- 1000 - 300 + 10 of her own; 1000 + 20 - 200 - 100 + 5 - 100 - 10 - 10 + 7 = 612 came: 1322
           '{"1 f 1332","2 f 1342","3 t 1332","4  MB201"}'::text[], 'one member, by both numbers, in one batch')
-  FROM accrue_batch(ARRAY[(:ned, 1, 10, 'n2', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase, (:mia, 1, 10, 'n3', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase,
-                          (:mia, 1, 10, 'n2', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase, (:ned, 1, 11, 'n3', NULL, 'pos', NULL, NULL, NULL, NULL, NULL)::purchase]) b;
+  FROM accrue_batch(ARRAY[(:ned, 1, 10, 'n2', NULL, 'pos', NULL, NULL, NULL, NULL, NULL, NULL)::purchase, (:mia, 1, 10, 'n3', NULL, 'pos', NULL, NULL, NULL, NULL, NULL, NULL)::purchase,
+                          (:mia, 1, 10, 'n2', NULL, 'pos', NULL, NULL, NULL, NULL, NULL, NULL)::purchase, (:ned, 1, 11, 'n3', NULL, 'pos', NULL, NULL, NULL, NULL, NULL, NULL)::purchase]) b;
 SELECT is(format('%s %s', p.status, p.duplicate), 'posted t', 'a preview by the old number shows the first result') FROM preview_accrual(:ned, 1, 20, 'n1') p;
 SELECT is(max_points, 1300::bigint, 'a quote is that of the survivor') FROM quote_redemption(:ned);
 
