@@ -249,6 +249,8 @@ load_anew(const Correction *correction, int64 posted_at)
 {
     MbrLoad load = mbr_accrue_load(&correction->args);
 
+    load.new_lots = Max(load.new_lots, correction->sale.event.purchase.nlines); /* it may be copied */
+    load.new_splits = Max(load.new_splits, 4 * correction->sale.event.purchase.nlines);
     load.config = correction->config;
     load.at = posted_at;
     load.extends = false;

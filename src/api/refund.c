@@ -494,12 +494,12 @@ mbr_refund_columns(const MbrConfig *config, const MbrRefundResult *result, Datum
     int n = 0;
 
     memset(nulls, false, sizeof(bool) * MBR_REFUND_COLUMNS);
-    nulls[0] = nulls[4] = nulls[11] = parked;
+    nulls[0] = nulls[11] = parked;
     values[n++] = Int64GetDatum(result->journal_no);
     values[n++] = CStringGetTextDatum(parked ? "parked" : "posted");
     values[n++] = NumericGetDatum(mbr_money_numeric(refund->goods.amount, config->digits));
     values[n++] = NumericGetDatum(mbr_money_numeric(refund->cash_amount, config->digits));
-    values[n++] = parked ? (Datum)0 : tenders_of(refund, config->digits);
+    values[n++] = tenders_of(refund, config->digits);
     values[n++] = Int64GetDatum(refund->points_clawed);
     values[n++] = Int64GetDatum(refund->points_restored);
     values[n++] = Int64GetDatum(refund->points_forfeited);

@@ -78,8 +78,9 @@ def range_text(start, end):
 
 
 class Simulation:
-    def __init__(self, database, seed, count):
+    def __init__(self, database, seed, count, every=1):
         self.database = database
+        self.every = every         # compare a member's rows after every so many operations; results after each
         self.plan = Plan(seed, count)
         self.outcomes = Counter()
 
@@ -90,8 +91,8 @@ class Simulation:
             self.step(operation)
         for number, operation in enumerate(operations, 1):
             try:
-                self.step(operation)
-                if number % EVERYONE_EVERY == 0 or number == len(operations):
+                self.step(operation, number % self.every == 0)
+                if number % (EVERYONE_EVERY * self.every) == 0 or number == len(operations):
                     self.compare_everyone()
             except Difference as difference:
                 difference.number = number
@@ -120,7 +121,7 @@ class Simulation:
                 ' VALUES (%s, %s, %s, %s, %s, %s)', (merchant_id, f'shop {merchant_id}', party, mall, brand, category))
             self.model.merchants[merchant_id] = Merchant(merchant_id, party, {1: 1, 2: 4}[mall], mall, brand, category)
 
-    def step(self, operation):
+    def step(self, operation, compare=True):
         arguments = {key: value for key, value in operation.items() if key != 'do'}
         if 'label' in arguments and operation['do'] != 'enroll':
             label = arguments.pop('label')
@@ -133,7 +134,7 @@ class Simulation:
             arguments['to_member_id'] = self.ids.get(arguments.pop('to_label'), 10**9)
         getattr(self, 'do_' + operation['do'])(**arguments)
         for name in ('member_id', 'to_member_id'):
-            if arguments.get(name) in self.model.members:
+            if compare and arguments.get(name) in self.model.members:
                 self.compare_member(arguments[name])
 
     def evaluate(self, conditions, context):

@@ -183,7 +183,7 @@ CREATE FUNCTION public.usable(who text) RETURNS text LANGUAGE sql AS $$
 CREATE ROLE t_shop;
 SELECT grant_access('t_shop', 'application') \gset
 \set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date authorize_points balance_at capture_points enroll_member find_member grant_points preview_accrual quote_redemption redeem_points refund_order remove_identity replace_identity reverse_redemption set_tags statement transfer_points update_member void_points'''
-\set till_tables '''expiring_soon S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
+\set till_tables '''expiring_soon S, member_alias S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
 SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
@@ -191,13 +191,13 @@ SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue
           'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual set_member_status set_tags set_tier statement '
           'transfer_points try_condition update_member verify void_points',
           'functions of an operator');
-SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, clawback_loss S, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
+SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, clawback_loss S, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_alias S, member_balance S, member_holds S, member_lots S, member_statement S, '
           'member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
 SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate charge_cash claim_days clawback expiry extend_on_activity liability_price max_future min_life_days name pending_days phone_country '
           'reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
   FROM pg_attribute WHERE attrelid = 'membership.program'::regclass AND attnum > 0 AND has_column_privilege('t_operator', attrelid, attnum, 'UPDATE');
 SELECT is(callable('t_analyst'), 'balance_at statement verify', 'functions of an analyst');
-SELECT is(usable('t_analyst'), 'burn_rule S, clawback_loss S, contract S, earn_rule S, expiring_soon S, mall S, member_balance S, member_holds S, member_lots S, member_statement S, '
+SELECT is(usable('t_analyst'), 'burn_rule S, clawback_loss S, contract S, earn_rule S, expiring_soon S, mall S, member_alias S, member_balance S, member_holds S, member_lots S, member_statement S, '
           'member_tier_progress S, merchant S, merchant_unsettled S, party S, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
 SELECT is(callable('t_nobody'), NULL, 'functions of anybody else');
 SELECT is(usable('t_nobody'), NULL, 'tables of anybody else');

@@ -104,7 +104,7 @@ SELECT is_empty($$
     $$, 'every constraint was given a name, beginning with its table''s');
 SELECT is_empty($$
     SELECT signature FROM routine
-     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|authorize|capture|correct|create|enroll|find|grant|import|preview|quote|reassign|redeem|refund|remove|replace|retry|reverse|review|revoke|set|transfer|try|update|upgrade|void)_[a-z])'
+     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|authorize|capture|correct|create|enroll|erase|find|grant|import|merge|preview|quote|reassign|redeem|refund|remove|replace|retry|reverse|review|revoke|set|transfer|try|update|upgrade|void)_[a-z])'
        AND proname NOT IN ('attr_date', 'balance_at', 'statement', 'verify')
     $$, 'functions are named verb_noun; private ones begin with _');
 SELECT is_empty($$

@@ -1,5 +1,6 @@
 -- What users of other systems complain of, a test each, called by the complaint. Coupons, merged cards, limits of campaigns and settlement
 -- have their tests where they are built.
+\set tests 42
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql

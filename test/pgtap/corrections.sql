@@ -1,4 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
+\set tests 83
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql

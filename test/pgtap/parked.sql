@@ -1,4 +1,5 @@
 -- Refunds that come before their sale: parked, applied when it comes by any road, and what of them it could not take.
+\set tests 59
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql

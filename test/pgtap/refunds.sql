@@ -1,4 +1,5 @@
 -- Refunds: doc/refunds.md line by line. What a return comes to, what it undoes, and what it refuses.
+\set tests 269
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql

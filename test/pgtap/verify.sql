@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 115
+\set tests 145
 \ir setup.psql
 SELECT open_mall() \gset
 
@@ -54,6 +54,20 @@ SELECT enrol('hana') \gset
 SELECT grant_points(m('hana'), 100, 'x', 'g1', expires_at => '2024-02-10 00:00+08', at => '2024-02-01 12:00+08') \gset
 SELECT authorize_points(m('hana'), 100, 'a1', NULL, order_amount => 100, at => '2024-02-04 12:00+08') \gset
 SELECT capture_points(m('hana'), 'a1', at => '2024-02-11 12:00+08') \gset
+-- rosa: 1,000 points (2), all of which (3) paid 30.00 of order o1 (4), 100.00 of whose first line came back (5: 200 given back, 94 taken); o2 (6) came
+-- back whole (7), 60.00 of it were exchanged for o3 (8); o4 (9) was corrected (10, 11). A refund of o5 waits for its sale
+SELECT enrol('rosa') \gset
+SELECT grant_points(m('rosa'), 1000, 'x', 'g1', at => '2024-02-01 12:00+08') \gset
+SELECT accrue_points(m('rosa'), 2, 500, 'o1', lines => '[{"amount": 300}, {"amount": 200}]', tenders => '[{"kind": "points", "points": 1000}]', at => '2024-02-01 12:00+08') \gset
+SELECT refund_order(2, 'o1', 'f1', lines => '[{"line_no": 1, "amount": 100}]', at => '2024-02-02 12:00+08') \gset
+SELECT accrue_points(m('rosa'), 2, 100, 'o2', at => '2024-02-03 12:00+08') \gset
+SELECT refund_order(2, 'o2', 'f2', at => '2024-02-04 12:00+08') \gset
+SELECT accrue_points(m('rosa'), 2, 60, 'o3', exchange_of => 'o2', at => '2024-02-05 12:00+08') \gset
+SELECT accrue_points(m('rosa'), 2, 50, 'o4', at => '2024-02-06 12:00+08') \gset
+SELECT correct_purchase(2, 'o4', 40, NULL, 'c1', 'mis-rung', at => '2024-02-07 12:00+08') \gset
+SELECT refund_order(2, 'o5', 'f5', 10, at => '2024-02-08 12:00+08') \gset
+SELECT is(array_agg(concat_ws(' ', journal_no, verb, points) ORDER BY journal_no), '{"1 enrolment 0","2 grant 1000","3 redemption -1000","4 accrual 470","5 refund 106","6 accrual 100","7 refund -100","8 accrual 60","9 accrual 50","10 correction -50","11 accrual 40"}',
+          'the journal of rosa is as written above') FROM journal WHERE member_id = m('rosa');
 SELECT is_empty('SELECT * FROM membership.verify()', 'a ledger made by the engine is sound');
 
 -- what verify() says after some statements, which are undone
@@ -157,6 +171,36 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.journal SET lines = jsonb_set(lines, '{0,points}', '61') WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
     ($$UPDATE membership.journal SET lines = jsonb_set(lines, '{0,amount}', '61') WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
     ($$UPDATE membership.journal SET lines = '[]' WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
+    -- refunds, their sales, their claims; corrections; exchanges
+    ($$UPDATE membership.refund SET amount = 99 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_is_whole refund_lines_add_up'),
+    ($$UPDATE membership.refund SET cash_amount = 101 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_is_whole'),
+    ($$UPDATE membership.refund SET points_clawed = 95 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal refund_is_whole refund_lines_add_up'),
+    ($$UPDATE membership.refund SET loss = 1 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal refund_lines_add_up'),
+    ($$UPDATE membership.refund SET points_restored = 1001, points_clawed = 895 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal points_redeemed_of_a_day refund_lines_add_up refunds_not_more_than_the_sale'),
+    ($$UPDATE membership.refund SET debt = 95 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_is_whole'),
+    ($$UPDATE membership.refund SET complete = true WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal refunds_not_more_than_the_sale splits_are_not_reversed_twice'),
+    ($$UPDATE membership.refund SET purchase_no = 6 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal points_redeemed_of_a_day refund_claim_has_its_refund refund_has_its_row refund_is_whole refund_lines_add_up refunds_not_more_than_the_sale splits_are_not_reversed_twice'),
+    ($$UPDATE membership.refund SET lines = jsonb_set(lines, '{0,clawed}', '95') WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_lines_add_up'),
+    ($$UPDATE membership.refund SET lines = jsonb_set(lines, '{0,amount}', '0') WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_lines_add_up'),
+    ($$DELETE FROM membership.refund WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal points_redeemed_of_a_day refund_claim_has_its_refund refund_has_its_row'),
+    ($$UPDATE membership.journal SET amount = 99 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_is_whole refunded_of_and_on_a_day'),
+    ($$UPDATE membership.journal SET refers_to = 6 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_claim_has_its_refund refund_has_its_row refund_is_whole refunded_of_and_on_a_day'),
+    ($$UPDATE membership.journal SET verb = 'adjustment' WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'receipt_and_purchase_belong_together refund_is_whole refunded_of_and_on_a_day split_has_its_purchase'),
+    ($$UPDATE membership.merchant_split SET amount = 100.01 WHERE member_id = public.m('rosa') AND journal_no = 7 AND kind = 'sale'$$, 'splits_are_not_reversed_twice'),
+    ($$UPDATE membership.merchant_split SET amount = 5.01 WHERE member_id = public.m('rosa') AND journal_no = 7 AND kind = 'commission'$$, 'splits_are_not_reversed_twice'),
+    ($$DELETE FROM membership.merchant_split WHERE member_id = public.m('rosa') AND journal_no = 7$$, 'splits_are_not_reversed_twice'),
+    ($$UPDATE membership.activity_day SET refunded_of_day = 0 WHERE member_id = public.m('rosa') AND day = '2024-02-01'$$, 'refunded_of_and_on_a_day'),
+    ($$UPDATE membership.activity_day SET refunded_on_day = 1 WHERE member_id = public.m('rosa') AND day = '2024-02-02'$$, 'refunded_of_and_on_a_day'),
+    ($$DELETE FROM membership.activity_day WHERE member_id = public.m('rosa') AND day = '2024-02-04'$$, 'refunded_of_and_on_a_day'),
+    ($$DELETE FROM membership.refund_claim WHERE refund_ref = 'f1'$$, 'refund_has_its_claim'),
+    ($$DELETE FROM membership.refund_claim WHERE refund_ref = 'f5'$$, 'place_of_a_sale_has_its_refund'),
+    ($$UPDATE membership.refund_claim SET excess = 10 WHERE refund_ref = 'f5'$$, 'place_of_a_sale_has_its_refund'),
+    ($$UPDATE membership.refund_claim SET refund_ref = 'f3' WHERE refund_ref = 'f1'$$, 'refund_claim_has_its_refund refund_has_its_claim'),
+    ($$UPDATE membership.refund_claim SET journal_no = 7 WHERE refund_ref = 'f1'$$, 'refund_claim_has_its_refund refund_has_its_claim'),
+    ($$UPDATE membership.receipt SET journal_no = 9 WHERE order_ref = 'o4'$$, 'receipt_and_purchase_belong_together'),
+    ($$DELETE FROM membership.receipt WHERE order_ref = 'o4'$$, 'receipt_and_purchase_belong_together'),
+    ($$UPDATE membership.exchange SET amount = 100.01 WHERE member_id = public.m('rosa')$$, 'exchanges_not_more_than_returned'),
+    ($$UPDATE membership.exchange SET purchase_no = 4, amount = 100.01 WHERE member_id = public.m('rosa')$$, 'exchanges_not_more_than_returned'),
     -- keys and the rows they stand for
     ($$DELETE FROM membership.receipt WHERE order_ref = 'v2'$$, 'receipt_and_purchase_belong_together'),
     ($$UPDATE membership.receipt SET journal_no = 3 WHERE order_ref = 'v2'$$, 'receipt_and_purchase_belong_together'),
