@@ -223,7 +223,7 @@ SELECT coalesce(r.member_id, j.member_id), 'receipt_and_purchase_belong_together
               WHERE a.verb = 'accrual'
                 -- one that was corrected or reassigned has handed its receipt on
                 AND NOT EXISTS (SELECT FROM membership.refund t
-                                  JOIN membership.journal e ON e.member_id = t.member_id AND e.journal_no = t.journal_no
+                                  JOIN membership.journal e ON e.member_id = t.posted_id AND e.journal_no = t.journal_no
                                  WHERE t.member_id = a.member_id AND t.purchase_no = a.journal_no AND e.verb <> 'refund')) j
          ON r.member_id = j.member_id AND r.journal_no = j.journal_no
  WHERE r.member_id IS NULL OR j.member_id IS NULL OR (r.merchant_id, r.order_ref) IS DISTINCT FROM (j.merchant_id, j.order_ref)

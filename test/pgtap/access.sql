@@ -187,7 +187,7 @@ SELECT grant_access('t_shop', 'application') \gset
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
 SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
-          'correct_purchase enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption reassign_purchase redeem_points refund_order '
+          'correct_purchase enroll_member erase_member find_member grant_points import_lots import_members import_purchases import_tiers merge_members preview_accrual quote_redemption reassign_purchase redeem_points refund_order '
           'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual set_member_status set_tags set_tier statement '
           'transfer_points try_condition update_member verify void_points',
           'functions of an operator');
@@ -207,7 +207,7 @@ SELECT is(usable('t_nobody'), NULL, 'tables of anybody else');
 SELECT is(attempt(who, call), '42501', who || ' is refused: ' || call)
   FROM (VALUES
         ('t_shop', $$SELECT membership.adjust_points(1, 5, 'x', 'x')$$), ('t_shop', $$SELECT membership.set_member_status(1, 'closed', 'x')$$),
-        ('t_shop', $$SELECT membership.set_tier(1, 'gold', NULL, 'x')$$), ('t_shop', $$SELECT membership.review_accrual(1, 8, 'approve', 'x')$$),
+        ('t_shop', $$SELECT membership.set_tier(1, 'gold', NULL, 'x')$$), ('t_shop', $$SELECT membership.merge_members(1, 2, 'x')$$), ('t_shop', $$SELECT membership.erase_member(1, 'x')$$), ('t_shop', $$SELECT membership.review_accrual(1, 8, 'approve', 'x')$$),
         ('t_shop', $$SELECT membership.verify()$$), ('t_shop', $$SELECT membership._apply_access()$$),
         ('t_shop', $$SELECT membership._program_ddl(0, 2)$$), ('t_shop', $$INSERT INTO membership.merchant (merchant_id, name) VALUES (51, 'x')$$),
         ('t_operator', $$SELECT membership.grant_access('t_operator', 'application')$$),

@@ -6,8 +6,8 @@ UPDATE program SET transfers = true;
 UPDATE burn_rule SET share = NULL;
 
 -- life(member): lots that are open, as remaining@last year of life, with p when pending, earliest expiry first
-CREATE FUNCTION public.life(member bigint) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT string_agg(format('%s@%s%s', remaining, to_char(expires_at, 'YYYY'), CASE WHEN active_at > now() THEN 'p' END), ' ' ORDER BY expires_at, lot_no)
+CREATE FUNCTION public.life(member bigint) RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT string_agg(format('%s@%s%s', remaining, to_char(expires_at, 'YYYY'), CASE WHEN active_at > clock_timestamp() THEN 'p' END), ' ' ORDER BY expires_at, lot_no)
       FROM membership.lot WHERE member_id = member
 $$;
 -- told(member, since): the journal from a row on, as verb points>balance, with what it is about
@@ -238,6 +238,51 @@ SELECT is(r.balance, 1495::bigint, 'the first number acts on the last') FROM gra
 SELECT merge_members(:zoe, :xen, 'again') \gset
 SELECT merge_members(:yui, :xen, 'again') \gset
 SELECT is(next_no(:zoe), 9::bigint, 'repeated merges change nothing: enrolment, merge_in, 3 carried, reversal, accrual, grant');
+
+-- ------------------------------------------------------------------ refunds of what was bought before
+
+-- tia buys f2 for 100.00, 15.00 of it with 500 points: 85 points; f1 for 100.00: 100 points, of which 30.00 come back; f6 for 90.00, of which 30.00 come
+-- back; f4 for 10.00. ros has points that die sooner: what a refund takes back is still the order's own
+SELECT fund('ros', 500, '2088-01-01', now()) AS ros, fund('tia', 1000, '2089-01-01', now()) AS tia, enrol('uma', now()) AS uma \gset
+SELECT redeem_points(:tia, 500, 'f2', 2, 'f2', 100), accrue_points(:tia, 2, 100, 'f2'), accrue_points(:tia, 2, 100, 'f1'), accrue_points(:tia, 2, 90, 'f6'),
+       accrue_points(:tia, 2, 10, 'f4') \gset
+SELECT is(format('%s %s', a.points_clawed, b.points_clawed), '30 30', 'before') FROM refund_order(2, 'f1', 'R1', 30) a, refund_order(2, 'f6', 'R1', 30) b;
+SELECT merge_members(:ros, :tia, 'x') \gset
+SELECT is(life(:ros), '500@2088 500@2089 85@2093 70@2093 60@2093 10@2093', 'all that is left');
+SELECT next_no(:ros) AS ros_no \gset
+SELECT is(format('%s %s %s', r.points_clawed, r.cash_amount, r.balance), '20 20.00 1205', 'a piece more') FROM refund_order(2, 'f1', 'R2', 20, member_id => :tia) r;
+SELECT is(life(:ros), '500@2088 500@2089 85@2093 50@2093 60@2093 10@2093', 'of its own points');
+SELECT is(told(:ros, :ros_no), format('refund -20>1205 of %s no 5', :tia), 'the event names the other journal');
+SELECT is(splits('ros', :ros_no), 'sale 3>1 20.00, commission 1>3 1.00, points_issued 1>3 0.20/20', 'splits are the survivor''s');
+SELECT is(format('%s %s %s', r.duplicate, r.points_clawed, r.balance), 't 20 1205', 'once') FROM refund_order(2, 'f1', 'R2', 20, member_id => :ros) r;
+SELECT is(format('%s %s %s', r.duplicate, r.points_clawed, r.balance), 't 30 755', 'as is what was refunded before') FROM refund_order(2, 'f1', 'R1', 30, member_id => :ros) r;
+SELECT is(take(format('SELECT refund_order(2, ''f1'', ''R9'', 20, member_id => %s)', :uma)), 'MB202 receipt "f1" has been credited to another member', 'others are not asked');
+SELECT is(format('%s %s', r.points_clawed, r.amount), '50 50.00', 'the rest') FROM refund_order(2, 'f1', 'R3') r;
+SELECT is(left(take($$SELECT refund_order(2, 'f1', 'R4', 1)$$), 5), 'MB109', 'and no more');
+SELECT is(format('%s %s %s %s', r.cash_amount, r.points_restored, r.points_clawed, r.balance), '85.00 500 85 1570', 'an order that points paid for') FROM refund_order(2, 'f2', 'R1') r;
+SELECT is(life(:ros), '500@2088 500@2089 500@2089 60@2093 10@2093', 'they come back with the life they had');
+SELECT is(format('%s %s %s %s %s %s', purchases, basis, points_earned, points_redeemed, refunded_of_day, refunded_on_day),
+          -- f6 and f4 are left: 90.00 - 30.00 + 10.00; 30 + 30 + 20 + 50 + 100 came back
+          '2 70.00 70 0 230.00 230.00', 'activity') FROM activity_day WHERE member_id = :ros;
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+-- and on: the award of f6 moves a second time, into uma
+SELECT is(r.points_clawed, 30::bigint, 'f6, by ros') FROM refund_order(2, 'f6', 'R2', 30) r;
+SELECT merge_members(:uma, :ros, 'x') \gset
+SELECT is(format('%s %s %s', r.points_clawed, r.amount, r.balance), '30 30.00 1510', 'f6, by uma') FROM refund_order(2, 'f6', 'R3', member_id => :ros) r;
+SELECT is(life(:uma), '500@2088 500@2089 500@2089 10@2093', 'its own points, over two merges');
+SELECT is(count(*) FILTER (WHERE r.duplicate), 3::bigint, 'three refunds of one order in three journals') FROM unnest('{R1,R2,R3}'::text[]) ref, refund_order(2, 'f6', ref, CASE WHEN ref <> 'R3' THEN 30 END) r;
+-- a parked refund that named the old number
+SELECT refund_order(2, 'f5', 'P1', 10, member_id => :tia) \gset
+SELECT is(a.points, 40::bigint, 'meets its sale by the new one') FROM accrue_points(:uma, 2, 40, 'f5') a;
+SELECT is(balance, 1540::bigint, '10 of the 40 are taken back at once') FROM member_balance WHERE member_id = :uma;
+-- not corrected, moved or exchanged
+SELECT is(take(call), result, call) FROM (VALUES
+    ('SELECT correct_purchase(2, ''f4'', 11, NULL, ''C1'', ''x'')', 'MB110 order "f4" cannot be corrected'), ('SELECT reassign_purchase(2, ''f4'', m(''oda''), ''x'')', 'MB110 order "f4" cannot be corrected'),
+    ('SELECT accrue_points(m(''uma''), 2, 5, ''f7'', exchange_of => ''f2'')', format('MB009 member %s has no order "f2" at merchant 2', :uma))) c (call, result);
+SELECT is(format('%s %s', a.points, a.duplicate), '10 t', 'to whom it belongs already') FROM reassign_purchase(2, 'f4', :tia, 'x') a;
+SELECT accrue_points(m('oda'), 2, 7, 'f8') \gset
+SELECT is(a.balance, 1547::bigint, 'another''s order is moved to the survivor, by the old number') FROM reassign_purchase(2, 'f8', :tia, 'x') a;
+SELECT is(member_id, :uma::bigint, 'it is') FROM receipt WHERE order_ref = 'f8';
 
 -- ------------------------------------------------------------------ activity, tier, person
 
