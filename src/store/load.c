@@ -78,6 +78,49 @@ mbr_load_account(MbrSession *session, int64 called_id, MbrWork *work)
     return true;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+    int64 left = *(const int64 *)a;
+    int64 right = *(const int64 *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* How many were found; -1 = one was merged since its number was looked up, and has its survivor's now. */
+static int
+lock_in_order(MbrSession *session, int64 *ids, int n, MbrWork *works)
+{
+    int found = 0;
+
+    qsort(ids, n, sizeof(int64), compare_ids);
+    for (int i = 0; i < n; i++) {
+        int64 called_id = ids[i];
+
+        if ((i > 0 && called_id == ids[i - 1]) || !mbr_load_account(session, called_id, &works[found]))
+            continue;
+        if (works[found].member.member_id != called_id) {
+            for (int k = i; k < n && ids[k] == called_id; k++)
+                ids[k] = works[found].member.member_id;
+            return -1;
+        }
+        found++;
+    }
+    return found;
+}
+
+int
+mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works)
+{
+    int found;
+
+    mbr_alias_resolve(session, ids, n);
+    do
+        found = lock_in_order(session, ids, n, works);
+    while (found < 0);
+    return found;
+}
+
 static void
 check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
 {
