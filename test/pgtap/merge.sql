@@ -327,6 +327,12 @@ SELECT merge_members(:hua, :ina, 'x') \gset
 SELECT is(a.points, 10::bigint, 'neither the first purchase nor the first there') FROM accrue_points(:hua, 1, 10, 'w2') a;
 SELECT is(a.points, 110::bigint, 'the first at another shop') FROM accrue_points(:ina, 2, 10, 'w3') a;
 
+-- on tables of version 1 nobody is merged or erased
+UPDATE program SET table_version = 1;
+SELECT is(take(call), 'MB402 the programme''s tables have version 1', call) FROM unnest('{"SELECT merge_members(1, 2, ''x'')","SELECT erase_member(1, ''x'')"}'::text[]) call;
+SELECT is(a.status, 'posted', 'purchases go on') FROM accrue_points(m('oda'), 3, 10, 'w4') a;
+UPDATE program SET table_version = 2;
+
 SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
 SELECT is_empty(format('SELECT * FROM membership.verify(%s)', v), 'for one') FROM unnest(ARRAY[:ann, :bob, :zoe, :xen]) v;
 SELECT * FROM finish();
