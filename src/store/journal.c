@@ -207,7 +207,8 @@ mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, in
     mbr_arg_int8(&args, journal_no);
     if (mbr_plan_run(session, MBR_PLAN_LOAD_JOURNAL, &args) == 0)
         return false;
-    *event = (MbrEvent){.journal_no = journal_no,
+    *event = (MbrEvent){.member_id = member_id,
+                        .journal_no = journal_no,
                         .verb = mbr_verb_of(mbr_col_text(0, 1)),
                         .points = mbr_col_int8(0, 2, 0),
                         .balance = mbr_col_int8(0, 3, 0),

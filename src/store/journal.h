@@ -8,6 +8,7 @@
 
 /* A journal row as read back. */
 typedef struct MbrEvent {
+    int64 member_id; /* in whose journal */
     int64 journal_no;
     MbrVerb verb;
     int64 points;
