@@ -398,8 +398,9 @@ SELECT s.member_id, 'splits_are_not_reversed_twice',
                   FROM membership.refund r
                   JOIN membership.merchant_split t ON t.member_id = r.member_id AND t.journal_no = r.journal_no
                 UNION ALL
-                SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, false
-                  FROM (SELECT DISTINCT member_id, purchase_no FROM membership.refund) r
+                SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, r.complete
+                  FROM (SELECT member_id, purchase_no, bool_or(complete) AS complete FROM membership.refund
+                         GROUP BY member_id, purchase_no) r
                   JOIN membership.merchant_split t
                          ON t.member_id = r.member_id
                         AND (t.journal_no = r.purchase_no

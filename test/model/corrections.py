@@ -1,5 +1,6 @@
 """Corrections as doc/refunds.md describes them: a purchase taken back as a whole and posted anew."""
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 from context import contexts
@@ -30,7 +31,7 @@ class Corrections:
         tenders = purchase['tenders']
         require(not tenders or tenders['value'] <= amount, 'MB103')
         now = max(at, member.last_posted_at)
-        undoing, sale = self._undo(member, purchase, 'correction', now, reason)
+        undoing, sale = self._undo(member, purchase, 'correction', now, reason, correction_ref)
         if tenders:
             self._tender_lines(order, [(None, tenders['points'], tenders['value'])])
         status = ('posted', None)
@@ -117,21 +118,33 @@ class Corrections:
         require(not any(row['purchase_no'] == purchase['journal_no'] for row in member.refunds), 'MB110')
         return purchase
 
-    def _undo(self, member, purchase, verb, now, reason, **columns):
+    def _undo(self, member, purchase, verb, now, reason, ref=None, **columns):
         """Takes a purchase back as a whole; the points that paid for it stay spent."""
         sale = member.sales[purchase['journal_no']] = member.sales[purchase['journal_no']].copy()
         self._settle(member, now)
         event = self._post(member, verb, now, now, reason=reason, refers_to=purchase['journal_no'],
-                           merchant_id=purchase['merchant_id'], order_ref=purchase['order_ref'], **columns)
+                           merchant_id=purchase['merchant_id'], order_ref=purchase['order_ref'],
+                           amount=purchase['amount'], basis=purchase['basis'], **columns)
         award = growth = 0
         if self.is_collected(member, purchase):
             award, growth = sale.posted.total, sale.posted.total_growth
-        self._claw_back(member, event, sale, award, dict(NOTHING))
+        value = sum(state.line.tendered for state in sale.lines)
+        row = NOTHING | {'amount': purchase['amount'], 'cash_amount': purchase['amount'] - value}
+        self._claw_back(member, event, sale, award, row)
+        event['growth'] = -growth or None
         self._record_activity(member, purchase['day'], purchases=-1, basis=-purchase['basis'], earned=-award, growth=-growth)
         for number in dict.fromkeys((sale.journal_no, sale.posted_by)):
             self._split_back(member, event, member.event(number))
         for state in sale.lines:
-            state.closed = True
+            line = state.line
+            state.amount, state.closed, state.money, state.points = line.amount, True, line.tendered, line.points_tendered
+            state.quantity = Decimal(line.facts.get('quantity', 0))
+            if sale.award:
+                state.taken = sale.award.line_points(line.line_no)
+                state.growth = sum(value for _, value in sale.award.growth[line.line_no])
+        member.refunds.append(row | {
+            'purchase_no': purchase['journal_no'], 'journal_no': event['journal_no'], 'refund_ref': ref, 'complete': True,
+            'lines': self._states(sale, self.is_collected(member, purchase))})
         self._settle(member, now)
         return event, sale
 

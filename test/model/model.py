@@ -476,7 +476,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         member.keys['review', str(journal_no)] = (event['journal_no'], decision)
         self.members[member_id] = member
 
-    def import_purchase(self, member_id, merchant_id, amount, order_ref, occurred_at, points, at):
+    def import_purchase(self, member_id, merchant_id, amount, order_ref, occurred_at, points, at, *refunded_at):
         """Of another system, with what it awarded: facts, no lots."""
         member, payload = self.member(member_id).copy(), ('import', amount, occurred_at, points)
         known = self.receipts.get((merchant_id, order_ref))
@@ -497,7 +497,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         self._record_sale(member, event, Sale(event['journal_no'], [Line(1, merchant_id, amount, True, {})], imported=points))
         self.members[member_id] = member
         self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
-        self.apply_parked((merchant_id, order_ref), posted_at)
+        self.apply_parked((merchant_id, order_ref), *refunded_at)
         return {'journal_no': event['journal_no'], 'duplicate': False}
 
     # results
@@ -507,7 +507,8 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         tendered = {'tendered': line.tendered, 'points_tendered': line.points_tendered} \
             if line.tendered or line.points_tendered else {}
         return {'line_no': line.line_no, 'merchant_id': line.merchant_id, 'amount': line.amount, 'basis': line.basis,
-                'points': award.line_points(line.line_no), **line.facts, **tendered}
+                'points': award.line_points(line.line_no), **line.facts, **tendered,
+                **({} if line.eligible else {'eligible': False})}
 
     def _accrual_result(self, member, event, duplicate, journal_no=None):
         explanation = {'tier': self.tiers[event['tier_id']].code, 'tier_multiplier': event['tier_multiplier'],

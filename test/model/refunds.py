@@ -209,6 +209,7 @@ class Refunds:
         require(receipt is None or member_id in (None, receipt[0]), 'MB202')
         if claim:
             require(claim.payload == payload, 'MB201')
+            require(claim.result or claim.excess is None, 'MB109')
             return self._refund_result(claim, True)
         claim = Claim(payload, request, member_id)
         if receipt:
@@ -221,7 +222,7 @@ class Refunds:
     @staticmethod
     def _refund_result(claim, duplicate):
         if claim.result is None:
-            return NOTHING | {'journal_no': None, 'status': 'parked', 'tenders': [], 'balance': None,
+            return NOTHING | {'journal_no': None, 'status': 'parked', 'tenders': None, 'balance': None,
                               'duplicate': duplicate}
         return claim.result | {'duplicate': duplicate}
 
@@ -246,11 +247,12 @@ class Refunds:
         if amount is not None and lines is not None and all(part is not None for *_, part in lines):
             require(sum(part for *_, part in lines) == amount, '22023')
 
-    def apply_parked(self, key, at):
+    def apply_parked(self, key, *times):
         """In the order in which they were parked, each as if it were called then."""
+        times = list(times)
         for refund_ref, claim in self.claims.get(key, {}).items():
-            if claim.result is None:
-                self._refund(claim, self.receipts[key], refund_ref, at, strict=False)
+            at = times.pop(0) if len(times) > 1 else times[0]
+            self._refund(claim, self.receipts[key], refund_ref, at, strict=False)
 
     def parked(self):
         """Orders that only refunds know."""
@@ -267,7 +269,7 @@ class Refunds:
         wrong = claim.member_id not in (None, member_id)
         excess = self._worth_of(claim.request, sale) if wrong else self._return(sale, claim.request, strict)
         if not strict:
-            claim.excess = excess
+            claim.excess, claim.member_id = excess, member_id
             if sale.lines == before.lines:
                 return             # nothing could be applied
         sale.undo(self.config.digits, self.evaluate)
@@ -275,7 +277,7 @@ class Refunds:
         self._settle(member, now)
         amount = sale.returned - before.returned
         event = self._post(member, 'refund', now, now, refers_to=purchase_no, merchant_id=purchase['merchant_id'],
-                           order_ref=purchase['order_ref'], amount=amount)
+                           order_ref=purchase['order_ref'], amount=amount, basis=self._basis(sale) - self._basis(before))
         money = sum(state.money - old.money for state, old in zip(sale.lines, before.lines))
         row = NOTHING | {'amount': amount, 'cash_amount': amount - money}
         points = sum(state.points - old.points for state, old in zip(sale.lines, before.lines))
@@ -291,16 +293,21 @@ class Refunds:
         claim.member_id = member_id
         member.refunds.append(row | {
             'purchase_no': purchase_no, 'journal_no': event['journal_no'], 'refund_ref': refund_ref,
-            'complete': sale.complete, 'lines': self._states(sale)})
+            'complete': sale.complete, 'lines': self._states(sale, self.is_collected(member, purchase))})
         self._settle(member, now)
         self.members[member_id] = member
 
     @staticmethod
-    def _states(sale):
+    def _basis(sale):
+        return sum(state.basis for state in sale.lines)
+
+    @staticmethod
+    def _states(sale, collected):
         return [{'line_no': state.line.line_no, 'amount': state.amount, 'quantity': state.quantity,
                  'closed': state.closed, 'value': state.money, 'restored': state.points, 'clawed': state.taken,
-                 'withheld': sale.withheld[state.line.line_no], 'growth': state.growth,
-                 'growth_withheld': sale.growth_withheld[state.line.line_no]} for state in sale.lines]
+                 'withheld': sale.withheld[state.line.line_no] if collected else state.taken, 'growth': state.growth,
+                 'growth_withheld': sale.growth_withheld[state.line.line_no] if collected else state.growth}
+                for state in sale.lines]
 
     # what is returned
 
@@ -406,6 +413,7 @@ class Refunds:
         award = sum(state.taken - old.taken for state, old in zip(sale.lines, before.lines))
         growth = sum(state.growth - old.growth for state, old in zip(sale.lines, before.lines))
         self._record_activity(member, purchase['day'], earned=-award, growth=-growth)
+        event['growth'] = -growth or None
         self._claw_back(member, event, sale, award, row)
         if self.config.charge_cash:
             worth = to_minor_unit(row['loss'] * self.config.liability_price, self.config.digits)
@@ -451,7 +459,7 @@ class Refunds:
         amount = sale.returned - before.returned
         self._record_activity(
             member, purchase['day'], purchases=-1 if sale.complete and not before.complete else 0,
-            basis=-sum(state.basis - old.basis for state, old in zip(sale.lines, before.lines)), refunded_of=amount)
+            basis=-event['basis'], refunded_of=amount)
         self._record_activity(member, event['day'], refunded_on=amount)
 
     # who owes whom

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
 from itertools import zip_longest
 
 from database import instant, parse_instant
@@ -163,22 +162,24 @@ class Simulation:
         self.outcomes[what, sqlstate or (row.get('status') or 'done') + ' again' * bool(row.get('duplicate'))] += 1
         if row is not None and isinstance(result, (dict, tuple)):
             found = {name: instant(value) if isinstance(value, datetime) else value for name, value in row.items()}
-            for told in (found.get('explanation') or {}).get('rules', ()):
-                self.outcomes['rules', told['outcome']] += 1
-                if told['outcome'] == 'not_matched' and not told.pop('reason', None):
-                    raise Difference(f'{what}: no reason why {told["code"]} did not match')
+            explanation = found.get('explanation') or {}
+            self.outcomes.update(('rules', told['outcome']) for told in explanation.get('rules', ()))
+            self.drop_reasons(explanation, what)
             same(what, found, shown(result if isinstance(result, dict) else dict(zip(row, result))))
         return result
 
-    def real_clock(self, member_id, function, verb, *arguments, **named):
-        self.clocked(member_id, function, lambda: self.ask(function, member_id=member_id, **named),
-                     partial(verb, member_id, *arguments))
+    @staticmethod
+    def drop_reasons(explanation, what):
+        """Why a rule did not match is for people to read."""
+        for told in explanation.get('rules', ()):
+            if told['outcome'] == 'not_matched' and not told.pop('reason', None):
+                raise Difference(f'{what}: no reason why {told["code"]} did not match')
 
-    def clocked(self, member_id, function, ask, verb):
+    def real_clock(self, member_id, function, verb, *arguments, **named):
         """A call without `at`: the model takes the time that the database read."""
         member = self.model.members.get(member_id)
         before, rows = self.database.clock(), member and len(member.journal)
-        answer = ask()
+        answer = self.ask(function, member_id=member_id, **named)
         posted_at = before
         if member:
             journal = self.database.state(member_id)['journal']
@@ -186,7 +187,7 @@ class Simulation:
                 posted_at = parse_instant(journal[-1]['posted_at'])
                 if not (before <= posted_at <= self.database.clock() or posted_at == member.last_posted_at):
                     raise Difference(f'{function}: posted_at {posted_at} is not the time of the call')
-        self.expect(function, answer, verb, at=posted_at)
+        self.expect(function, answer, verb, member_id, *arguments, at=posted_at)
 
     # --- operations
 
@@ -207,7 +208,7 @@ class Simulation:
         if purchase['tenders'] and purchase['amount'] is not None:
             purchase['tenders'] = self.listed(**{name: purchase[name] for name in (
                 'member_id', 'merchant_id', 'order_ref', 'tenders', 'amount', 'lines', 'channel', 'at')})
-        if preview:
+        if preview and 'exchange_of' not in purchase:
             shown_before = {name: value for name, value in purchase.items() if name != 'external_refs'}
             answer = self.ask('preview_accrual', **shown_before)
             self.expect('preview_accrual', answer, self.model.preview, **shown_before)
@@ -358,8 +359,14 @@ class Simulation:
             refused = row.pop('sqlstate')
             return (None, refused) if refused else (row, sqlstate)
 
-        self.clocked(member_id, 'import_purchases', ask, partial(
-            self.model.import_purchase, member_id, merchant_id, amount, order_ref, occurred_at, points))
+        member = self.model.members.get(member_id)
+        rows = member and len(member.journal)
+        answer, times = ask(), [self.database.clock()]
+        if member and answer[0]:
+            times = [parse_instant(event['posted_at']) for event in self.database.state(member_id)['journal'][rows:]
+                     if event['verb'] in ('accrual', 'refund')]
+        self.expect('import_purchases', answer, self.model.import_purchase, member_id, merchant_id, amount, order_ref,
+                    occurred_at, points, times[0], *times[1:] or times)
 
     def owner(self, merchant_id, order_ref):
         return self.model.receipts.get((merchant_id, order_ref), (None,))[0]
@@ -434,14 +441,14 @@ class Simulation:
         while True:
             page = self.database.rows('SELECT * FROM membership.statement(%s, %s, %s)', (member_id, before, max_rows))
             expected = member.statement_page(before, max_rows) if member else []
-            same('statement', page, [self.statement_row(*line) for line in expected])
+            same('statement', page, [self.statement_line(*line) for line in expected])
             lines += page
             numbers = [line['entry_no'] for line in page if line['entry_no'] is not None]
             if not numbers:
                 break
             before = min(numbers)
         if member:
-            same('statement pages', lines, [self.statement_row(*line) for line in reversed(member.statement_lines())])
+            same('statement pages', lines, [self.statement_line(*line) for line in reversed(member.statement_lines())])
 
     # --- configuration
 
@@ -531,7 +538,7 @@ class Simulation:
 
     # --- comparison
 
-    def statement_row(self, event, entry):
+    def statement_line(self, event, entry):
         merchant_id = event['merchant_id']
         return shown({
             'journal_no': event['journal_no'], 'entry_no': entry and entry['entry_no'], 'verb': event['verb'],
@@ -540,7 +547,7 @@ class Simulation:
             'merchant_id': merchant_id, 'merchant': f'shop {merchant_id}' if merchant_id else None,
             'order_ref': event['order_ref'], 'amount': event['amount'],
             'reason': event['reason'] or event['reason_code'] or event['purpose'],
-            'counterpart_id': event['counterpart_id'], 'refers_to': event['refers_to'],
+            'counterpart_id': event['counterpart_id'],
             'occurred_at': event['occurred_at'], 'posted_at': event['posted_at']})
 
     def member_rows(self, member_id, now):
@@ -589,7 +596,8 @@ class Simulation:
         }
         rows = shown(rows)
         rows['member_statement'] = [
-            dict(self.statement_row(event, entry), member_id=member_id, last_entry_no=event['last_entry_no'])
+            dict(self.statement_line(event, entry), member_id=member_id, last_entry_no=event['last_entry_no'],
+                 refers_to=event['refers_to'])
             for event, entry in member.statement_lines()]
         return rows
 
@@ -604,6 +612,9 @@ class Simulation:
         account = state['account'][0]
         next_expiry = account.pop('next_expiry')
         expected = self.member_rows(member_id, state.pop('now').astimezone(UTC))
+        for event in state['journal']:
+            self.drop_reasons(event['rules'] or {}, f'member {member_id}, journal {event["journal_no"]}')
+        state['journal_context'] = [row for row in state['journal_context'] if row['attributes']]    # others have facts alone
         for table in expected:
             same(f'member {member_id}, {table}', state[table], expected[table])
         ends = [lot.expires_at for lot in self.model.members[member_id].lots if lot.expires_at is not None]
@@ -670,7 +681,7 @@ class Simulation:
         names = ('merchant_id', 'kind', 'payer_party_id', 'payee_party_id')
         same('merchant_unsettled',
              self.database.rows('SELECT * FROM membership.merchant_unsettled ORDER BY merchant_id, kind,'
-                                ' payer_party_id'),
+                                ' payer_party_id, payee_party_id'),
              [shown(dict(zip(names, key), merchant=f'shop {key[0]}', **row)) for key, row in sorted(owed.items())])
 
     def compare_redemptions(self):
@@ -695,15 +706,16 @@ class Simulation:
         claims = [(dict(zip(('merchant_id', 'order_ref', 'refund_ref'), (*key, ref))), claim)
                   for key, refs in sorted(self.model.claims.items()) for ref, claim in sorted(refs.items())]
         same('refund_claim', self.database.rows(
-            'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at, excess FROM membership.refund_claim'
+            'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at IS NOT NULL AS parked_at, excess'
+            ' FROM membership.refund_claim'
             ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
                 dict(key, member_id=claim.member_id, journal_no=claim.result and claim.result['journal_no'],
-                     parked_at=claim.parked_at, excess=claim.excess) for key, claim in claims]))
+                     parked_at=claim.parked_at is not None, excess=claim.excess) for key, claim in claims]))
         same('refund_exception', self.database.rows(
-            'SELECT * FROM membership.refund_exception'
+            'SELECT merchant_id, order_ref, refund_ref, status, amount, excess, member_id, journal_no FROM membership.refund_exception'
             ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
                 dict(key, status='parked' if claim.excess is None else 'exceeds_sale', member_id=claim.member_id,
-                     amount=claim.request['amount'], excess=claim.excess, parked_at=claim.parked_at,
+                     amount=claim.request['amount'], excess=claim.excess,
                      journal_no=claim.result and claim.result['journal_no'])
                 for key, claim in claims if claim.parked_at and claim.excess != 0]))
         same('clawback_loss', self.database.rows(
