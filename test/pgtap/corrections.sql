@@ -1,5 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
-\set tests 83
+\set tests 87
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -48,6 +48,19 @@ UPDATE tier SET qualify_basis = 50000 WHERE code = 'diamond';
 SELECT is(fix('A-2', 60.10, 'C-1') || ', ' || day_of('sil'), 'posted 193 diamond, 1 60.10 193 121', 'judged as of then');
 UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05'; -- none from here on
 UPDATE program SET base_rate = 1, stacking = 'additive';
+
+-- the first purchase stays the first: what is taken back was never there
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition)
+VALUES (5, 'first_ever', 'First', 'active', 'bonus_points', 100, 'first_purchase'), (6, 'first_here', 'First here', 'active', 'bonus_points', 10, 'first_at_merchant AND days_since_purchase IS NULL AND orders_today = 0');
+SELECT is(sale('fir', 'A-7', 100) || ', ' || fix('A-7', 50, 'C-1') || ', ' || sale('fir', 'A-8', 10, at => '2024-02-11 12:00+08'), 'posted 210, posted 160 regular, posted 10', 'a mis-rung first purchase stays the first');
+SELECT enrol('fir3') \gset
+SELECT is(sale('fir2', 'A-9', 100) || ', ' || move('A-9', 'fir3') || ', ' || sale('fir2', 'A-10', 10, at => '2024-02-11 12:00+08') || ', ' || sale('fir3', 'A-12', 10, at => '2024-02-11 12:00+08'), 'posted 210, posted 210 regular, posted 120, posted 10', 'moved, it is the other''s first, and the next one''s own');
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
+-- pending points stay pending, until the same day
+UPDATE program SET pending_days = 20;
+SELECT is(sale('pen', 'A-11', 100) || ', ' || fix('A-11', 60, 'C-1') || ', ' || lots('pen'), 'pending 100, pending 60 regular, 3:60', 'pending points stay pending');
+SELECT is(active_at, '2024-02-21 00:00+08', 'as long as the first ones would have') FROM lot WHERE member_id = m('pen');
+UPDATE program SET pending_days = 0;
 
 -- other lines at other shops
 \set lines '[{"amount": 300.00}, {"amount": 199.90, "merchant_id": 12}, {"amount": 88.10, "merchant_id": 13}]'
