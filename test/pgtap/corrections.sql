@@ -1,5 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
-\set tests 87
+\set tests 91
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -143,6 +143,21 @@ SELECT is(code(call), code, call)
   FROM (VALUES ($$SELECT swap('ex', 'X-2', 150, 'X-9')$$, 'MB009'), ($$SELECT swap('ann', 'X-2', 150, 'X-1')$$, 'MB009'), ($$SELECT swap('ex', 'X-2', 150, '')$$, '22023')) v (call, code);
 SELECT is(a.points, 250::bigint, 'a batch exchanges, too')
   FROM accrue_batch(ARRAY[ROW(m('ex'), 1, 150, 'X-2', '2024-03-10 12:00+08', NULL, NULL, NULL, NULL, NULL, 'X-1', '2024-03-10 12:00+08')::purchase]) a;
+ROLLBACK TO exchange;
+-- a bonus of 50 in its part: 50 x 100.00 / 150.00 = 33.3; in a batch, 60.00 and then 40.00 of 100.00: 60 x 2 + 50, 40 x 2 + 60 + 50 x 0.4, then nothing is left
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during) VALUES (7, 'valentine', 'Bonus in February', 'active', 'bonus_points', 50, '[2024-02-01,2024-03-01)');
+SELECT is(swap('ex', 'X-2', 150, 'X-1'), 'posted 283', 'a bonus of then in proportion, rounded down');
+ROLLBACK TO exchange;
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during) VALUES (7, 'valentine', 'Bonus in February', 'active', 'bonus_points', 50, '[2024-02-01,2024-03-01)');
+SELECT is(string_agg(concat_ws(' ', points, sqlstate), ', ' ORDER BY row_no), '170, 160, MB109', 'one batch does not exchange twice')
+  FROM accrue_batch(ARRAY(SELECT ROW(m('ex'), 1, a, 'X-' || a, '2024-03-10 12:00+08', NULL, NULL, NULL, NULL, NULL, 'X-1', '2024-03-10 12:00+08')::purchase FROM unnest('{60,100,10}'::integer[]) a));
+ROLLBACK TO exchange;
+-- with points: 200 = 6.00 over 90.00 / 50.00 / 10.00, which earns nothing: basis 86.40 / 48.00. 100.00 of it are 60.00 / 33.33 / 6.67, basis 57.60 / 32.00:
+-- 89.60 x 2 = 179.2, the rest 44.8
+SELECT fund('ex', 200, at => '2024-03-10 11:30+08') \gset
+SELECT is(ROW(points, points_wanted)::text, '(223,223)', 'an exchange paid with points earns on what was not')
+  FROM accrue_points(m('ex'), 1, 150, 'X-2', lines => '[{"amount": 90}, {"amount": 50}, {"amount": 10, "eligible": false}]', tenders => '[{"kind": "points", "points": 200}]', at => '2024-03-10 12:00+08', exchange_of => 'X-1');
+SELECT is(back('X-2', 'R-1', at => '2024-03-11 12:00+08') || ', ' || wallet('ex'), '150.00 cash 144.00, restored 200, clawed 223, 200 to 26-03-11 = 200', 'and goes back whole');
 ROLLBACK TO exchange;
 -- the tier and the base rate of then: silver 1.2, 1.2 + 1 = 2.2; now 3 points a unit at diamond 2x: 6
 SELECT born('tex', 'silver') \gset
