@@ -85,6 +85,7 @@ class Member:
         self.entries = []
         self.splits = []
         self.refunds = []          # rows of refund
+        self.exchanges = []        # rows of exchange
         self.contexts = {}
         self.sales = {}            # journal_no of a purchase -> its Sale
         self.failures = []         # rows of rule_failure
@@ -97,7 +98,7 @@ class Member:
         twin.lots = [replace(lot) for lot in self.lots]
         twin.activity = {day: list(row) for day, row in self.activity.items()}
         twin.history = [list(row) for row in self.history]
-        for name in ('journal', 'entries', 'splits', 'refunds', 'failures', 'holds', 'order_spends'):
+        for name in ('journal', 'entries', 'splits', 'refunds', 'exchanges', 'failures', 'holds', 'order_spends'):
             setattr(twin, name, list(getattr(self, name)))
         for name in ('keys', 'contexts', 'sales'):
             setattr(twin, name, dict(getattr(self, name)))
