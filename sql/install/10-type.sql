@@ -89,6 +89,27 @@ CREATE TYPE membership.batch_result AS (
 );
 COMMENT ON TYPE membership.batch_result IS 'The outcome of one purchase of a batch: the columns of accrual, or the SQLSTATE and message that accrue_points would have raised. row_no counts from 1 in the order given.';
 
+CREATE TYPE membership.refund_result AS (
+    row_no           bigint,
+    journal_no       bigint,
+    status           text,
+    amount           numeric,
+    cash_amount      numeric,
+    tenders          jsonb,
+    points_clawed    bigint,
+    points_restored  bigint,
+    points_forfeited bigint,
+    loss             bigint,
+    debt             bigint,
+    cash_shortfall   numeric,
+    balance          bigint,
+    duplicate        boolean,
+    points_expired   bigint,
+    sqlstate         text,
+    message          text
+);
+COMMENT ON TYPE membership.refund_result IS 'The outcome of one row of refund_from: the columns of refunding, or the SQLSTATE and message that refund_order would have raised. row_no counts from 1 in the order of the query.';
+
 CREATE TYPE membership.member_import AS (
     identity_kind  text,
     identity_value text,

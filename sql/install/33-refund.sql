@@ -8,6 +8,14 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_refund_ord
 COMMENT ON FUNCTION membership.refund_order IS
 'Takes goods of an order back (退货), once per (merchant_id, order_ref, refund_ref): points spent on them are given back, points earned are taken back, splits and activity corrected. amount: net value of the goods, currency; lines: array of {line_no, quantity, amount}; neither = all that is left. member_id: checked if given. Before its sale it is parked, and applied when that comes. See doc/refunds.md. Errors: 22004, 22003, 22023 bad argument, MB003 unknown merchant, MB109 more than is left, MB201 refund_ref used with other content, MB202 receipt of another member.';
 
+CREATE PROCEDURE membership.refund_from(
+    query text, result_table regclass DEFAULT NULL, batch_size integer DEFAULT 1000,
+    INOUT processed bigint DEFAULT NULL, INOUT duplicates bigint DEFAULT NULL, INOUT parked bigint DEFAULT NULL,
+    INOUT failed bigint DEFAULT NULL)
+LANGUAGE c AS 'MODULE_PATHNAME', 'membership_refund_from';
+COMMENT ON PROCEDURE membership.refund_from IS
+'Posts the refunds that a query returns, with the results of as many refund_order calls in that order; run again, what was posted or parked counts as duplicates. query: one SELECT, run as the caller, whose columns have the names of refund_order''s arguments; merchant_id, order_ref and refund_ref are needed, a timestamp without zone is programme time. Commits every batch_size rows (1 to 10,000), unless inside a transaction block. result_table: the caller''s own table with the columns of type refund_result, gets a row per refund. Counts are returned, and shown in pg_stat_activity while it runs. Errors: 22004, 22023, 42701, 42703, 42804 unfit query.';
+
 CREATE FUNCTION membership.correct_purchase(
     merchant_id integer, order_ref text, amount numeric, lines jsonb, correction_ref text, reason text,
     at timestamptz DEFAULT NULL)

@@ -300,6 +300,7 @@ CREATE TABLE membership.refund_claim (
     parked_at    timestamptz,
     request      jsonb,
     excess       numeric(18, @digits@),
+    clipped      boolean NOT NULL DEFAULT false,
     CONSTRAINT refund_claim_pkey PRIMARY KEY (merchant_id, order_ref, refund_ref)
 );
 COMMENT ON TABLE membership.refund_claim IS 'Directory: a refund''s or correction''s key. Refunds whose sale has not come yet are parked here.';
@@ -307,7 +308,8 @@ COMMENT ON COLUMN membership.refund_claim.member_id IS 'Whose the sale is; of a 
 COMMENT ON COLUMN membership.refund_claim.journal_no IS 'What it was posted as; NULL = parked, or nothing could be applied.';
 COMMENT ON COLUMN membership.refund_claim.parked_at IS 'When it came before its sale; NULL = it did not.';
 COMMENT ON COLUMN membership.refund_claim.request IS 'Of a parked one: amount, lines and at as called.';
-COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency; NULL = the sale has not come.';
+COMMENT ON COLUMN membership.refund_claim.excess IS 'Part of a parked one that the sale could not take, currency, as far as it is known; NULL = the sale has not come.';
+COMMENT ON COLUMN membership.refund_claim.clipped IS 'Whether a part of it could not be applied.';
 
 CREATE TABLE membership.exchange (
     member_id   bigint NOT NULL,

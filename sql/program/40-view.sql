@@ -140,7 +140,7 @@ COMMENT ON VIEW membership.merchant_unsettled IS 'What is owed per merchant, kin
 
 -- Every rule met by a posted or approved purchase, with what it gave.
 CREATE OR REPLACE VIEW membership.rule_effect AS
-SELECT r.rule_id, r.code, r.name, r.status, count(u.journal_no) AS purchases, count(DISTINCT u.member_id) AS members,
+SELECT r.rule_id, r.code, r.name, r.status, count(DISTINCT (u.member_id, u.journal_no)) FILTER (WHERE u.journal_no IS NOT NULL) AS purchases, count(DISTINCT u.member_id) AS members,
        coalesce(sum(u.points), 0)::bigint AS points, coalesce(sum(u.growth), 0)::bigint AS growth,
        min(u.day) AS first_day, max(u.day) AS last_day
   FROM membership.earn_rule r
@@ -180,7 +180,7 @@ SELECT c.merchant_id, c.order_ref, c.refund_ref,
        CASE WHEN c.excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END AS status,
        (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, nullif(c.member_id, 0) AS member_id, c.journal_no
   FROM membership.refund_claim c
- WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.excess > 0);
+ WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.clipped);
 COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
 
 CREATE OR REPLACE VIEW membership.clawback_loss AS

@@ -43,6 +43,8 @@ SELECT e.member_id, 'nothing_expired_was_spent',
                    -- what was held while it lived can be captured
                    WHEN 'capture' THEN EXISTS (SELECT FROM membership.journal h WHERE h.member_id = j.member_id
                                                   AND h.journal_no = j.refers_to AND h.posted_at >= o.expires_at)
+                   -- a correction's award pays first what the old one had given in time
+                   WHEN 'accrual' THEN j.posted_at >= o.expires_at AND o.journal_no <> j.journal_no
                    ELSE j.posted_at >= o.expires_at END
 UNION ALL
 SELECT e.member_id, 'extension_moves_points_to_a_later_end',
@@ -232,6 +234,11 @@ SELECT r.member_id, 'place_of_a_sale_has_its_refund', format('merchant %s order 
  WHERE r.member_id = 0
    AND NOT EXISTS (SELECT FROM membership.refund_claim c WHERE c.merchant_id = r.merchant_id AND c.order_ref = r.order_ref
                                                            AND c.parked_at IS NOT NULL AND c.excess IS NULL)
+UNION ALL
+SELECT r.member_id, 'nothing_is_parked_after_the_sale', format('merchant %s order %s refund %s: applied', r.merchant_id, r.order_ref, c.refund_ref), 'parked'
+  FROM membership.refund_claim c
+  JOIN membership.receipt r USING (merchant_id, order_ref)
+ WHERE r.member_id > 0 AND c.journal_no IS NULL AND c.excess IS NULL
 UNION ALL
 SELECT r.member_id, 'receipt_ref_has_its_receipt', format('merchant %s order %s', f.merchant_id, f.order_ref), 'no receipt'
   FROM membership.receipt_ref f

@@ -14,12 +14,8 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/syscache.h"
-#include "utils/typcache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -72,7 +68,7 @@ read_argument(Firing *firing, const char *pair)
     const char *equals = strchr(pair, '=');
     char *name = equals == NULL ? pstrdup(pair) : pnstrdup(pair, equals - pair);
     const char *column = equals == NULL ? "" : equals + 1;
-    int argument = mbr_argument_number(name);
+    int argument = mbr_argument_number(&mbr_accrue_arguments, name);
     int attno;
 
     if (strcmp(name, "on_error") == 0 && (strcmp(column, "raise") == 0 || strcmp(column, "log") == 0)) {
@@ -116,12 +112,9 @@ purchase_row(const Firing *firing, const Datum *columns, const bool *nulls)
 {
     Datum values[MBR_PURCHASE_ARGS];
     bool isnull[MBR_PURCHASE_ARGS];
-    Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("purchase"),
-                               ObjectIdGetDatum(get_namespace_oid("membership", false)));
-    TupleDesc desc = lookup_rowtype_tupdesc_copy(type, -1);
 
     mbr_convert_row(&firing->map, firing->config, columns, nulls, values, isnull);
-    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, isnull));
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(mbr_row_type("purchase")), values, isnull));
 }
 
 static void
@@ -144,12 +137,12 @@ post_rows(Firing *firing, HeapTuple *tuples, int n)
     TupleDesc desc = RelationGetDescr(firing->trigger->tg_relation);
     int width = desc->natts;
     int member_column = firing->map.attno[0];
-    MbrBatchInput input;
+    MbrRowsIn input;
     MbrBatchRow *rows;
     int kept = 0;
 
     enter(firing);
-    input = mbr_batch_input(n, width, &firing->map, firing->config);
+    input = mbr_rows_in(n, width, &firing->map, firing->config);
     for (int i = 0; i < n; i++) {
         bool *nulls = input.nulls + kept * width;
 
@@ -204,7 +197,7 @@ post_statement(Firing *firing)
 Datum
 membership_accrue_trigger(PG_FUNCTION_ARGS)
 {
-    Firing firing = {.trigger = (TriggerData *)fcinfo->context};
+    Firing firing = {.trigger = (TriggerData *)fcinfo->context, .map = {.arguments = &mbr_accrue_arguments}};
 
     check_event(fcinfo);
     for (int i = 0; i < firing.trigger->tg_trigger->tgnargs; i++)
@@ -251,7 +244,7 @@ membership_retry_accrual_errors(PG_FUNCTION_ARGS)
     Datum values[2];
     bool no_nulls[2] = {false};
     MbrSession session;
-    MbrBatchInput input;
+    MbrRowsIn input;
     MbrBatchRow *rows;
     TupleDesc desc;
     Datum *ids;
@@ -262,7 +255,7 @@ membership_retry_accrual_errors(PG_FUNCTION_ARGS)
     mbr_enter(&session, false);
     (void)mbr_config_current(&session);
     n = (int)mbr_plan_run(&session, MBR_PLAN_LOCK_ACCRUAL_ERRORS, &none);
-    input = mbr_batch_input(n, MBR_PURCHASE_ARGS, NULL, NULL);
+    input = mbr_rows_in(n, MBR_PURCHASE_ARGS, NULL, NULL);
     ids = palloc(sizeof(Datum) * Max(n, 1));
     for (int i = 0; i < n; i++) {
         ids[i] = mbr_col_copy(i, 1);

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -16,7 +14,6 @@
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
 #include "api/accrue.h"
 #include "api/args.h"
@@ -57,33 +54,18 @@ typedef struct Batch {
 } Batch;
 
 typedef struct Reading {
-    const MbrBatchInput *input;
+    const MbrRowsIn *input;
     MbrBatchRow *rows;
 } Reading;
 
-/* A row is read as the argument list of a call, by the code that reads those. */
 static void
 read_row(void *argument, int number)
 {
-    const MbrBatchInput *input = ((Reading *)argument)->input;
-    MbrBatchRow *row = &((Reading *)argument)->rows[number];
-    const Datum *columns = input->columns + (Size)number * input->width;
-    const bool *isnull = input->nulls + (Size)number * input->width;
+    Reading *reading = argument;
+    MbrBatchRow *row = &reading->rows[number];
     LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);
-    Datum values[MBR_PURCHASE_ARGS];
-    bool nulls[MBR_PURCHASE_ARGS];
 
-    if (input->map != NULL) {
-        mbr_convert_row(input->map, input->config, columns, isnull, values, nulls);
-    } else {
-        memcpy(values, columns, sizeof(values));
-        memcpy(nulls, isnull, sizeof(nulls));
-    }
-    InitFunctionCallInfoData(*arguments, NULL, MBR_PURCHASE_ARGS, InvalidOid, NULL, NULL);
-    for (int i = 0; i < MBR_PURCHASE_ARGS; i++) {
-        arguments->args[i].value = values[i];
-        arguments->args[i].isnull = nulls[i];
-    }
+    mbr_rows_call(reading->input, number, arguments);
     if (arguments->args[5].isnull) {
         arguments->args[5].value = CStringGetTextDatum("pos");
         arguments->args[5].isnull = false;
@@ -98,16 +80,8 @@ fail_reading(void *argument, int number, ErrorData *error)
     ((Reading *)argument)->rows[number].error = error;
 }
 
-MbrBatchInput
-mbr_batch_input(int n, int width, const MbrColumnMap *map, const MbrConfig *config)
-{
-    Size cells = (Size)Max(n, 1) * width;
-
-    return (MbrBatchInput){map, config, width, palloc(sizeof(Datum) * cells), palloc(sizeof(bool) * cells)};
-}
-
 MbrBatchRow *
-mbr_batch_read(const MbrBatchInput *input, int n)
+mbr_batch_read(const MbrRowsIn *input, int n)
 {
     Reading reading = {input, palloc0(sizeof(MbrBatchRow) * Max(n, 1))};
 
@@ -118,18 +92,12 @@ mbr_batch_read(const MbrBatchInput *input, int n)
 /* ------------------------------------------------------------------ lock and load */
 
 static int
-compare_ids(const void *a, const void *b)
-{
-    int64 left = *(const int64 *)a;
-    int64 right = *(const int64 *)b;
-
-    return left < right ? -1 : left > right;
-}
-
-static int
 compare_with_work(const void *id, const void *work)
 {
-    return compare_ids(id, &((const MbrWork *)work)->member.member_id);
+    int64 left = *(const int64 *)id;
+    int64 right = ((const MbrWork *)work)->member.member_id;
+
+    return left < right ? -1 : left > right;
 }
 
 /* No posting of the batch will be before it: an earlier time of posting is only ever raised. */
@@ -144,7 +112,7 @@ earliest_moment(const Batch *batch)
     return earliest;
 }
 
-/* The distinct members of the good rows, each locked; those that do not exist drop out. */
+/* The distinct members of the good rows; those that do not exist drop out. */
 static void
 lock_members(Batch *batch)
 {
@@ -154,12 +122,8 @@ lock_members(Batch *batch)
     for (int i = 0; i < batch->n; i++)
         if (batch->rows[i].error == NULL)
             ids[n++] = batch->rows[i].args.member_id;
-    qsort(ids, n, sizeof(int64), compare_ids);
     batch->works = palloc(sizeof(MbrWork) * Max(n, 1));
-    for (int i = 0; i < n; i++)
-        if ((i == 0 || ids[i] != ids[i - 1]) &&
-            mbr_load_account(batch->session, ids[i], &batch->works[batch->nworks]))
-            batch->nworks++;
+    batch->nworks = mbr_lock_members(batch->session, ids, n, batch->works);
     pfree(ids);
 }
 
@@ -178,46 +142,26 @@ load_members(Batch *batch)
                                       sizeof(MbrWork), compare_with_work);
 }
 
-static Datum
-array_of(Datum *values, int n, Oid type)
-{
-    int16 length = type == INT4OID ? 4 : type == INT8OID ? 8 : -1;
-    char align = type == INT8OID ? TYPALIGN_DOUBLE : TYPALIGN_INT;
-
-    return PointerGetDatum(construct_array(values, n, type, length, type != TEXTOID, align));
-}
-
-/* Which receipts there were before the batch, in one statement. */
 static void
 find_receipts(Batch *batch)
 {
-    Datum *merchants = palloc(sizeof(Datum) * Max(batch->n, 1));
-    Datum *refs = palloc(sizeof(Datum) * Max(batch->n, 1));
-    MbrBatchRow **asked = palloc(sizeof(MbrBatchRow *) * Max(batch->n, 1));
-    MbrArgs args = MBR_NO_ARGS;
+    MbrReceiptClaim *asked = palloc(sizeof(MbrReceiptClaim) * Max(batch->n, 1));
+    bool *found = palloc(sizeof(bool) * Max(batch->n, 1));
+    MbrBatchRow **rows = palloc(sizeof(MbrBatchRow *) * Max(batch->n, 1));
     int n = 0;
-    uint64 found;
 
     for (int i = 0; i < batch->n; i++) {
         MbrBatchRow *row = &batch->rows[i];
 
         if (row->error != NULL)
             continue;
-        merchants[n] = Int32GetDatum(row->args.merchant_id);
-        refs[n] = CStringGetTextDatum(row->args.order_ref);
-        asked[n++] = row;
+        asked[n] = (MbrReceiptClaim){row->args.order_ref, {.merchant_id = row->args.merchant_id}};
+        rows[n++] = row;
     }
-    mbr_arg_datum(&args, array_of(merchants, n, INT4OID), false);
-    mbr_arg_datum(&args, array_of(refs, n, TEXTOID), false);
-    found = mbr_plan_run(batch->session, MBR_PLAN_FIND_RECEIPTS, &args);
-    for (uint64 i = 0; i < found; i++) {
-        MbrBatchRow *row = asked[mbr_col_int8(i, 1, 1) - 1];
-
-        row->taken = true;
-        row->receipt = (MbrReceipt){.member_id = mbr_col_int8(i, 2, 0),
-                                    .journal_no = mbr_col_int8(i, 3, 0),
-                                    .payload_hash = mbr_col_int8(i, 4, 0),
-                                    .merchant_id = row->args.merchant_id};
+    mbr_find_receipts(batch->session, asked, found, n);
+    for (int i = 0; i < n; i++) {
+        rows[i]->taken = found[i];
+        rows[i]->receipt = asked[i].receipt;
     }
 }
 
@@ -506,16 +450,9 @@ mbr_batch_run(MbrSession *session, MbrBatchRow *rows, int n)
 void
 mbr_batch_columns(const MbrConfig *config, int64 row_no, const MbrBatchRow *row, Datum *values, bool *nulls)
 {
-    memset(nulls, true, sizeof(bool) * MBR_BATCH_COLUMNS);
-    values[0] = Int64GetDatum(row_no);
-    nulls[0] = false;
-    if (row->error == NULL) {
+    mbr_bulk_columns(row_no, row->error, MBR_ACCRUAL_COLUMNS, values, nulls);
+    if (row->error == NULL)
         mbr_accrual_columns(config, &row->result, values + 1, nulls + 1);
-        return;
-    }
-    values[MBR_ACCRUAL_COLUMNS + 1] = CStringGetTextDatum(unpack_sql_state(row->error->sqlerrcode));
-    values[MBR_ACCRUAL_COLUMNS + 2] = CStringGetTextDatum(row->error->message);
-    nulls[MBR_ACCRUAL_COLUMNS + 1] = nulls[MBR_ACCRUAL_COLUMNS + 2] = false;
 }
 
 /* ------------------------------------------------------------------ accrue_batch */
@@ -523,7 +460,7 @@ mbr_batch_columns(const MbrConfig *config, int64 row_no, const MbrBatchRow *row,
 static MbrBatchRow *
 read_elements(const Datum *elements, const bool *nulls, int n)
 {
-    MbrBatchInput input = mbr_batch_input(n, MBR_PURCHASE_ARGS, NULL, NULL);
+    MbrRowsIn input = mbr_rows_in(n, MBR_PURCHASE_ARGS, NULL, NULL);
 
     for (int i = 0; i < n; i++) {
         LOCAL_FCINFO(arguments, MBR_PURCHASE_ARGS);

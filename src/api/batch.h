@@ -4,12 +4,13 @@
 
 #include "postgres.h"
 
+#include "api/bulk.h"
 #include "api/convert.h"
 #include "api/purchase.h"
 #include "api/result.h"
 #include "store/session.h"
 
-#define MBR_BATCH_COLUMNS (MBR_ACCRUAL_COLUMNS + 3) /* of type batch_result */
+#define MBR_BATCH_COLUMNS (MBR_ACCRUAL_COLUMNS + MBR_BULK_MORE) /* of type batch_result */
 
 typedef struct MbrBatchRow {
     MbrPurchaseArgs args;
@@ -22,21 +23,11 @@ typedef struct MbrBatchRow {
     ErrorData *error; /* why it failed; NULL = it did not */
 } MbrBatchRow;
 
-/* The columns of all rows, row by row, as they came. Without a map they are those of type purchase. */
-typedef struct MbrBatchInput {
-    const MbrColumnMap *map;
-    const MbrConfig *config; /* of the mapping */
-    int width;
-    Datum *columns;
-    bool *nulls;
-} MbrBatchInput;
-
-extern MbrBatchInput mbr_batch_input(int n, int width, const MbrColumnMap *map, const MbrConfig *config);
 /*
  * Reads each row's columns as the arguments of accrue_points; an error becomes the row's. A channel left null
  * takes its default.
  */
-extern MbrBatchRow *mbr_batch_read(const MbrBatchInput *input, int n);
+extern MbrBatchRow *mbr_batch_read(const MbrRowsIn *input, int n);
 /*
  * Posts the rows, in an entered session. Rows that fail have their error, the others their result;
  * the configuration that judged them is returned. Memory is the session's context.

@@ -38,6 +38,7 @@ typedef struct Correction {
     const MbrConfig *config;
     MbrSale sale;
     MbrRefund refund;
+    int64 debt_before;    /* of the member whose purchase is corrected */
     MbrPurchaseArgs args; /* of the new purchase */
 } Correction;
 
@@ -201,6 +202,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     mbr_match_lives(load, work, purchase);
     purchase->late = false;
     purchase->corrects = correction->to_member_id == 0;
+    purchase->debt_before = correction->debt_before;
     if (purchase->corrects) {
         purchase->status = correction->sale.granted ? MBR_ACCRUAL_POSTED : MBR_ACCRUAL_REJECTED;
         purchase->reason_code = correction->sale.granted               ? MBR_REASON_NONE
@@ -309,6 +311,7 @@ correct(Correction *correction, MbrAccrual *result)
     mbr_raise_refusal(&work);
     fill_args(correction, receipt.member_id);
     mbr_settle(&work);
+    correction->debt_before = work.member.debt;
     taken_no = take_back(correction, &load, &work);
     load = load_anew(correction, work.posted_at);
     mbr_load_posting(correction->session, &load, &work);

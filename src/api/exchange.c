@@ -122,16 +122,30 @@ award(MbrWork *work, MbrPurchase *part, int64 whole_basis)
     mbr_raise_refusal(work);
 }
 
+/* A rule whose condition failed is told once. */
+static bool
+has_failed(const MbrPurchase *purchase, const MbrUse *use)
+{
+    for (int u = 0; u < purchase->nuses && use->outcome == MBR_OUTCOME_FAILED; u++)
+        if (purchase->uses[u].outcome == MBR_OUTCOME_FAILED &&
+            purchase->uses[u].rule->rule_id == use->rule->rule_id)
+            return true;
+    return false;
+}
+
 /* Adds a part's award to the order's. */
 static void
 add_part(MbrPurchase *purchase, const MbrPurchase *part)
 {
     MbrUse *uses = palloc(sizeof(MbrUse) * Max(purchase->nuses + part->nuses, 1));
+    int n = purchase->nuses;
 
     memcpy(uses, purchase->uses, sizeof(MbrUse) * purchase->nuses);
-    memcpy(uses + purchase->nuses, part->uses, sizeof(MbrUse) * part->nuses);
+    for (int u = 0; u < part->nuses; u++)
+        if (!has_failed(purchase, &part->uses[u]))
+            uses[n++] = part->uses[u];
     purchase->uses = uses;
-    purchase->nuses += part->nuses;
+    purchase->nuses = n;
     purchase->points_wanted += part->points_wanted;
     purchase->base_points += part->base_points;
     purchase->growth += part->growth;

@@ -45,19 +45,22 @@ worth_of(const MbrLine *line, int64 quantity, int64 whole, const MbrReturned *re
 /* One line's goods; returns what of them could not be applied. */
 static int64
 return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig *config,
-            const MbrPurchase *sale, MbrReturned *returned)
+            const MbrPurchase *sale, MbrReturned *returned, bool *clipped)
 {
     int i = find_line(sale, arg->line_no);
     const MbrLine *line = i < 0 ? NULL : &sale->lines[i];
     int64 amount = arg->amount == NULL ? 0 : mbr_purchase_amount(arg->amount, config->digits, "line amount");
     int64 quantity = arg->quantity, whole, left;
 
-    if (line == NULL && args->clip)
+    if (line == NULL && args->clip) {
+        *clipped = true;
         return amount;
+    }
     if (line == NULL)
         refuse_line(arg->line_no, "The order has no such line.", "Check line_no.");
     whole = mbr_line_quantity(line);
     if (quantity > 0 && whole == 0 && arg->amount == NULL) {
+        *clipped = true;
         if (args->clip)
             return 0;
         refuse_line(arg->line_no, "The order does not know the line's quantity.", "Pass the goods' amount.");
@@ -67,6 +70,7 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
             refuse_excess(
                 psprintf("quantity %s of line %d", mbr_rate_text(quantity, MBR_RATE_DIGITS), arg->line_no),
                 mbr_rate_text(whole - returned[i].quantity, MBR_RATE_DIGITS));
+        *clipped = true;
         quantity = whole - returned[i].quantity;
     }
     if (arg->amount == NULL)
@@ -75,6 +79,7 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
     if (amount > left && !args->clip)
         refuse_excess(psprintf("%s of line %d", mbr_money_text(amount, config->digits), arg->line_no),
                       mbr_money_text(left, config->digits));
+    *clipped = *clipped || amount > left;
     returned[i].amount += Min(amount, left);
     returned[i].quantity += quantity;
     returned[i].closed = returned[i].amount == line->amount;
@@ -93,13 +98,13 @@ mbr_goods_check_sum(const MbrRefundArgs *args, int64 amount, int64 sum, int digi
 
 static int64
 return_lines(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
-             MbrReturned *returned)
+             MbrReturned *returned, bool *clipped)
 {
     int64 before = mbr_return_left(sale, returned);
     int64 excess = 0, sum;
 
     for (int i = 0; i < args->nlines; i++)
-        excess += return_line(args, &args->lines[i], config, sale, returned);
+        excess += return_line(args, &args->lines[i], config, sale, returned, clipped);
     sum = before - mbr_return_left(sale, returned) + excess;
     if (args->amount != NULL && !args->clip)
         mbr_goods_check_sum(args, mbr_purchase_amount(args->amount, config->digits, "amount"), sum,
@@ -120,7 +125,7 @@ close_lines(const MbrPurchase *sale, MbrReturned *returned)
 
 static int64
 return_amount(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
-              MbrReturned *returned)
+              MbrReturned *returned, bool *clipped)
 {
     int n = sale->nlines;
     MbrScratch scratch = {palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n),
@@ -130,6 +135,7 @@ return_amount(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurch
 
     if (amount > left && !args->clip)
         refuse_excess(mbr_money_text(amount, config->digits), mbr_money_text(left, config->digits));
+    *clipped = amount > left;
     mbr_return_spread(sale, Min(amount, left), returned, &scratch);
     for (int i = 0; i < n && args->amount == NULL; i++)
         returned[i].quantity = mbr_line_quantity(&sale->lines[i]);
@@ -147,7 +153,7 @@ is_complete(const MbrPurchase *sale, const MbrReturned *returned)
 
 int64
 mbr_goods_returned(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
-                   MbrReturned *returned)
+                   MbrReturned *returned, bool *clipped)
 {
     int64 excess;
 
@@ -155,8 +161,8 @@ mbr_goods_returned(const MbrRefundArgs *args, const MbrConfig *config, const Mbr
         ereport(ERROR, (errcode(MBR_ERR_NOTHING_LEFT), errmsg("nothing is left of the order"),
                         errdetail("All of it has been returned."),
                         errhint("Check refund_ref: a repeated refund has that of the first.")));
-    excess = args->nlines > 0 ? return_lines(args, config, sale, returned)
-                              : return_amount(args, config, sale, returned);
+    excess = args->nlines > 0 ? return_lines(args, config, sale, returned, clipped)
+                              : return_amount(args, config, sale, returned, clipped);
     close_lines(sale, returned);
     return excess;
 }

@@ -11,6 +11,7 @@
 #include "utils/builtins.h"
 
 #include "api/args.h"
+#include "api/contain.h"
 #include "api/json.h"
 #include "api/reevaluate.h"
 #include "api/refund.h"
@@ -96,6 +97,13 @@ mbr_refund_args(FunctionCallInfo fcinfo, MbrRefundArgs *args)
     parse_lines(args);
 }
 
+static void
+refuse_nothing(void)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the refund returns nothing"),
+                    errdetail("Its amount is 0."), errhint("Pass what was returned.")));
+}
+
 static int64
 hash_of(const MbrRefundArgs *args)
 {
@@ -116,11 +124,17 @@ check_amounts(const MbrRefundArgs *args, int digits)
     int64 sum = 0;
     int given = 0;
 
+    if (args->amount != NULL && amount == 0)
+        refuse_nothing();
     for (int i = 0; i < args->nlines; i++)
         if (args->lines[i].amount != NULL) {
-            sum +=
-                Min(mbr_purchase_amount(args->lines[i].amount, digits, "line amount"), MBR_MAX_AMOUNT - sum);
+            sum += mbr_purchase_amount(args->lines[i].amount, digits, "line amount");
             given++;
+            if (sum > MBR_MAX_AMOUNT)
+                ereport(ERROR,
+                        (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("the lines add up to too much"),
+                         errdetail("An amount has at most 18 digits, decimals included."),
+                         errhint("Check the amounts of the lines.")));
         }
     if (args->nlines > 0 && given == args->nlines)
         mbr_goods_check_sum(args, amount, sum, digits);
@@ -300,12 +314,11 @@ post(MbrSession *session, const MbrRefundArgs *args, const MbrReceipt *receipt, 
     if (!mbr_sale_read(session, load->config, receipt->member_id, receipt->journal_no, sale))
         elog(ERROR, "a receipt has no journal row");
     mbr_refund_prepare(session, load->config, work, sale, refund);
-    result->excess = mbr_goods_returned(args, load->config, refund->sale, refund->after);
+    result->excess = mbr_goods_returned(args, load->config, refund->sale, refund->after, &result->clipped);
     if (is_unchanged(refund)) {
         if (args->clip)
             return false;
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the refund returns nothing"),
-                        errdetail("Its amount is 0."), errhint("Pass what was returned.")));
+        refuse_nothing();
     }
     journal = mbr_refund_decide(session, load, work, sale, refund);
     mbr_apply(session, load, work);
@@ -417,21 +430,43 @@ whole_of(MbrSession *session, const MbrConfig *config, const MbrRefundArgs *args
     return mbr_return_left(&sale.event.purchase, mbr_sale_returned(session, config, &sale));
 }
 
+typedef struct Unparking {
+    MbrSession *session;
+    MbrRefundArgs args;
+    const MbrReceipt *receipt;
+    MbrRefundResult result;
+} Unparking;
+
 static void
-apply_parked(MbrSession *session, const MbrRefundArgs *args, const MbrReceipt *receipt)
+apply_parked(void *argument)
 {
-    MbrLoad load = {
-        .member_id = receipt->member_id, .at = args->at, .occurred_at = MBR_NEVER, .all_lots = true};
-    MbrRefundResult result = {0};
+    Unparking *unparking = argument;
+    const MbrReceipt *receipt = unparking->receipt;
+    MbrLoad load = {.member_id = receipt->member_id,
+                    .at = unparking->args.at,
+                    .occurred_at = MBR_NEVER,
+                    .all_lots = true};
     MbrWork work;
 
-    mbr_load(session, &load, &work);
+    mbr_load(unparking->session, &load, &work);
     mbr_settle(&work);
-    if (args->member_id != 0 && args->member_id != receipt->member_id)
-        result.excess = whole_of(session, load.config, args, receipt);
-    else
-        (void)post(session, args, receipt, &load, &work, &result);
-    mbr_refund_unpark(session, load.config, &args->key, receipt->member_id, result.journal_no, result.excess);
+    (void)post(unparking->session, &unparking->args, receipt, &load, &work, &unparking->result);
+}
+
+/* One that cannot be applied, for whatever reason of its own, does not keep the sale from being posted. */
+static void
+unpark(Unparking *unparking, const MbrConfig *config)
+{
+    const MbrRefundArgs *args = &unparking->args;
+    MbrRefundResult *result = &unparking->result;
+    bool other = args->member_id != 0 && args->member_id != unparking->receipt->member_id;
+
+    mbr_tables_close(unparking->session); /* each reads what the one before wrote */
+    if (other || mbr_contain(unparking->session, MBR_CONTAIN_WRITE, apply_parked, unparking) != NULL)
+        *result = (MbrRefundResult){.clipped = true,
+                                    .excess = whole_of(unparking->session, config, args, unparking->receipt)};
+    mbr_refund_unpark(unparking->session, config, &args->key, unparking->receipt->member_id,
+                      result->journal_no, result->excess, result->clipped);
 }
 
 void
@@ -447,10 +482,10 @@ mbr_refund_parked(MbrSession *session, const MbrPurchaseArgs *sale, int64 posted
     if (!mbr_find_receipt(session, sale->merchant_id, sale->order_ref, &receipt))
         elog(ERROR, "a sale has no receipt");
     for (int i = 0; i < n; i++) {
-        MbrRefundArgs args = args_of(sale, &parked[i], posted_at);
+        Unparking unparking = {
+            .session = session, .args = args_of(sale, &parked[i], posted_at), .receipt = &receipt};
 
-        mbr_tables_close(session); /* each reads what the one before wrote */
-        apply_parked(session, &args, &receipt);
+        unpark(&unparking, mbr_config_get(session));
     }
 }
 

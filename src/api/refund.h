@@ -34,7 +34,8 @@ typedef struct MbrRefundResult {
     int64 journal_no; /* 0 = parked */
     int64 balance;
     bool duplicate;
-    int64 excess; /* of a clipped one: what was left out */
+    bool clipped; /* something was left out: of a parked one */
+    int64 excess; /* its worth, as far as it is known */
 } MbrRefundResult;
 
 /* Reads the arguments of refund_order. */
@@ -49,9 +50,12 @@ mbr_refund_columns(const MbrConfig *config, const MbrRefundResult *result, Datum
 /* Applies the refunds that waited for a sale which was just posted at a moment. */
 extern void mbr_refund_parked(MbrSession *session, const MbrPurchaseArgs *args, int64 posted_at);
 
-/* What was returned by a refund's arguments, added to what was before: goods.c. Returns what was clipped. */
+/*
+ * What was returned by a refund's arguments, added to what was before: goods.c. Of one that is clipped it
+ * says whether something was left out, and returns its worth.
+ */
 extern int64 mbr_goods_returned(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
-                                MbrReturned *returned);
+                                MbrReturned *returned, bool *clipped);
 
 /* 22023 when an amount is given that is not the sum of the lines. */
 extern void mbr_goods_check_sum(const MbrRefundArgs *args, int64 amount, int64 sum, int digits);

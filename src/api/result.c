@@ -2,11 +2,15 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
 
 #include "api/result.h"
 #include "store/claim.h"
@@ -48,6 +52,15 @@ explanation(const MbrConfig *config, const MbrPurchase *purchase)
     if (purchase->frozen_rules == NULL)
         return object;
     return DirectFunctionCall2(jsonb_concat, object, JsonbPGetDatum(purchase->frozen_rules));
+}
+
+TupleDesc
+mbr_row_type(const char *name)
+{
+    Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+                               ObjectIdGetDatum(get_namespace_oid("membership", false)));
+
+    return lookup_rowtype_tupdesc_copy(type, -1);
 }
 
 void

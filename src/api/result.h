@@ -4,6 +4,7 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "fmgr.h"
 
 #include "engine/work.h"
@@ -12,6 +13,9 @@
 
 /* A row of the function's composite result type. */
 extern Datum mbr_result_row(FunctionCallInfo fcinfo, Datum *values, bool *nulls);
+/* The row of a composite type of the extension's. */
+extern TupleDesc mbr_row_type(const char *name);
+
 #define MBR_ACCRUAL_COLUMNS 14
 
 /* A purchase's result. */

@@ -62,10 +62,12 @@ shrink_line(MbrPurchase *purchase, int line, int64 withheld)
         weights[u + 1] = use->cells[line].points;
         whole += use->cells[line].points;
     }
-    if (whole == 0)
-        return;
-    mbr_spread_by(weights, n, whole, whole - withheld, parts, remainders);
     purchase->lines[line].points -= withheld;
+    if (whole == 0) { /* what others of its lines lost may have come to it */
+        purchase->lines[line].base_points -= withheld;
+        return;
+    }
+    mbr_spread_by(weights, n, whole, whole - withheld, parts, remainders);
     purchase->lines[line].base_points = parts[0];
     for (int u = 0; u < purchase->nuses; u++)
         if (weights[u + 1] > 0)

@@ -213,6 +213,8 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
     journal->counterpart_id = purchase->counterpart_id;
     if (purchase->points > 0)
         open_lots(work, journal, purchase);
+    if (purchase->corrects)
+        mbr_pay_owed(work, journal, purchase->debt_before);
     mbr_journal_close(work, journal);
     purchase->balance = journal->balance;
     if (purchase->available_at != MBR_NEVER && purchase->available_at > work->posted_at)

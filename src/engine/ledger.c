@@ -445,6 +445,40 @@ mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt)
     }
 }
 
+void
+mbr_owe(MbrWork *work, MbrJournal *journal, int64_t points)
+{
+    MbrMember *member = &work->member;
+
+    if (points == 0)
+        return;
+    if (member->balance - points < -MBR_MAX_POINTS || member->debt + points > MBR_MAX_POINTS) {
+        work->refusal = MBR_REFUSED_OVERFLOW;
+        return;
+    }
+    member->debt += points;
+    post(work, journal->journal_no, 0, -points);
+}
+
+void
+mbr_pay_owed(MbrWork *work, MbrJournal *journal, int64_t debt)
+{
+    MbrMember *member = &work->member;
+
+    for (int i = 0; i < member->nlots && member->debt > debt; i++)
+        if (member->lots[i].journal_no == journal->journal_no && mbr_lot_unheld(&member->lots[i]) > 0)
+            pay_debt(work, journal->journal_no, &member->lots[i],
+                     min64(member->debt - debt, mbr_lot_unheld(&member->lots[i])));
+    queue_available(member, work->posted_at);
+    while (member->debt > debt && work->refusal == MBR_OK) {
+        MbrLot *lot = next_available(member);
+
+        if (lot == NULL)
+            break;
+        pay_debt(work, journal->journal_no, lot, min64(member->debt - debt, mbr_lot_unheld(lot)));
+    }
+}
+
 static bool
 is_extended(const MbrLot *lot, const MbrWork *work, int64_t purchase_no, int64_t until)
 {

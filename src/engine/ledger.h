@@ -30,6 +30,11 @@ extern void mbr_extend(MbrWork *work, int64_t purchase_no, int64_t until);
 /* Takes points, earliest expiry first; what exceeds the available points is refused or becomes debt. */
 extern void mbr_debit(MbrWork *work, MbrJournal *journal, int64_t points, bool allow_debt);
 
+/* Makes points a debt, whatever is available. */
+extern void mbr_owe(MbrWork *work, MbrJournal *journal, int64_t points);
+/* Pays debt beyond what there was: from the event's own lots, however they live, then from available ones. */
+extern void mbr_pay_owed(MbrWork *work, MbrJournal *journal, int64_t debt);
+
 /* What can be spent: active, living, unheld points less debt, 0 at least. */
 extern int64_t mbr_available(const MbrMember *member, int64_t now);
 

@@ -235,6 +235,17 @@ take_own(MbrWork *work, const MbrJournal *journal, bool pending, int64_t due)
     return due;
 }
 
+/* Of a correction, what the order's lots do not hold any more is owed until the new award pays it. */
+static void
+take_for_correction(MbrWork *work, MbrJournal *journal, MbrRefund *refund, int64_t award)
+{
+    mark_own(work, refund);
+    refund->points_clawed = award;
+    refund->debt = take_own(work, journal, true, award);
+    refund->debt = take_own(work, journal, false, refund->debt);
+    mbr_owe(work, journal, refund->debt);
+}
+
 static void
 claw_back(MbrWork *work, MbrJournal *journal, MbrRefund *refund, int64_t award)
 {
@@ -330,11 +341,15 @@ mbr_refund(MbrWork *work, MbrRefund *refund, MbrScratch *scratch)
     journal->counterpart_id = refund->counterpart_id;
     if (!refund->keeps_spent)
         give_back_spent(work, journal, refund);
-    claw_back(work, journal, refund, award);
+    if (refund->verb == MBR_VERB_CORRECTION)
+        take_for_correction(work, journal, refund, award);
+    else
+        claw_back(work, journal, refund, award);
     mbr_journal_close(work, journal);
     refund->cash_shortfall = shortfall(refund);
     correct_activity(work, refund, award, growth);
     mbr_split_return(work, refund);
-    mbr_settle(work); /* what was forfeited */
+    if (refund->verb != MBR_VERB_CORRECTION)
+        mbr_settle(work); /* what was forfeited */
     return work->refusal == MBR_OK ? journal : NULL;
 }

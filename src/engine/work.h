@@ -334,9 +334,10 @@ typedef struct MbrPurchase {
     const char *frozen_tenders; /* likewise points tendered; NULL without any */
     void *frozen_facts;         /* what conditions saw that a return asks again, as jsonb; NULL = no more */
 
-    bool awarded;      /* the award is decided */
-    bool corrects;     /* posted anew: the status is given */
-    int64_t refers_to; /* the event that made way for it, or the purchase it is exchanged for; 0 = none */
+    bool awarded;        /* the award is decided */
+    int64_t debt_before; /* of a correction: what the member owed before the old one was taken back */
+    bool corrects;       /* posted anew: the status is given */
+    int64_t refers_to;   /* the event that made way for it, or the purchase it is exchanged for; 0 = none */
     int64_t counterpart_id; /* the member it was taken back from; 0 = none */
 } MbrPurchase;
 

@@ -4,6 +4,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
 #include "engine/canary.h"
 #include "store/claim.h"
 #include "store/plan.h"
@@ -25,6 +29,38 @@ mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, Mb
                           .payload_hash = mbr_col_int8(0, 3, 0),
                           .merchant_id = merchant_id};
     return true;
+}
+
+static Datum
+array_of(Datum *values, int n, Oid type, int length)
+{
+    return PointerGetDatum(construct_array(values, n, type, length, length > 0, TYPALIGN_INT));
+}
+
+void
+mbr_find_receipts(MbrSession *session, MbrReceiptClaim *claims, bool *found, int n)
+{
+    Datum *merchants = palloc(sizeof(Datum) * Max(n, 1));
+    Datum *refs = palloc(sizeof(Datum) * Max(n, 1));
+    MbrArgs args = MBR_NO_ARGS;
+    uint64 rows;
+
+    for (int i = 0; i < n; i++) {
+        merchants[i] = Int32GetDatum(claims[i].receipt.merchant_id);
+        refs[i] = CStringGetTextDatum(claims[i].order_ref);
+        found[i] = false;
+    }
+    mbr_arg_datum(&args, array_of(merchants, n, INT4OID, sizeof(int32)), false);
+    mbr_arg_datum(&args, array_of(refs, n, TEXTOID, -1), false);
+    rows = mbr_plan_run(session, MBR_PLAN_FIND_RECEIPTS, &args);
+    for (uint64 row = 0; row < rows; row++) {
+        int64 i = mbr_col_int8(row, 1, 1) - 1;
+
+        found[i] = true;
+        claims[i].receipt.member_id = mbr_col_int8(row, 2, 0);
+        claims[i].receipt.journal_no = mbr_col_int8(row, 3, 0);
+        claims[i].receipt.payload_hash = mbr_col_int8(row, 4, 0);
+    }
 }
 
 static MbrArgs
@@ -74,8 +110,8 @@ mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *
     return false;
 }
 
-static int
-compare_claims(const void *a, const void *b)
+int
+mbr_compare_claims(const void *a, const void *b)
 {
     const MbrReceiptClaim *left = a;
     const MbrReceiptClaim *right = b;
@@ -89,7 +125,7 @@ compare_claims(const void *a, const void *b)
 void
 mbr_claim_receipts(MbrSession *session, MbrReceiptClaim *claims, int n)
 {
-    qsort(claims, n, sizeof(MbrReceiptClaim), compare_claims);
+    qsort(claims, n, sizeof(MbrReceiptClaim), mbr_compare_claims);
     mbr_tables_collect(session);
     for (int i = 0; i < n; i++) {
         MbrArgs row = receipt_row(claims[i].order_ref, &claims[i].receipt);

@@ -34,6 +34,10 @@ mbr_claim_receipt(MbrSession *session, const char *order_ref, const MbrReceipt *
 extern void mbr_claim_receipts(MbrSession *session, MbrReceiptClaim *claims, int n);
 /* Without claiming; false = there is none. */
 extern bool mbr_find_receipt(MbrSession *session, int merchant_id, const char *order_ref, MbrReceipt *found);
+/* Finds many, in one statement; those found are filled in. */
+extern void mbr_find_receipts(MbrSession *session, MbrReceiptClaim *claims, bool *found, int n);
+/* The one order in which claims are taken, for qsort. */
+extern int mbr_compare_claims(const void *a, const void *b);
 /* The receipt that has one of these other names and not this order_ref; false = none. */
 extern bool mbr_find_receipt_by_ref(MbrSession *session, const MbrExternalRef *refs, int nrefs,
                                     int merchant_id, const char *order_ref, MbrReceipt *found);

@@ -54,6 +54,27 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
     return true;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+    int64 left = *(const int64 *)a;
+    int64 right = *(const int64 *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+int
+mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works)
+{
+    int found = 0;
+
+    qsort(ids, n, sizeof(int64), compare_ids);
+    for (int i = 0; i < n; i++)
+        if ((i == 0 || ids[i] != ids[i - 1]) && mbr_load_account(session, ids[i], &works[found]))
+            found++;
+    return found;
+}
+
 static void
 check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
 {

@@ -29,6 +29,12 @@ typedef struct MbrLoad {
 extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
 
 /*
+ * Locks members in the order of their numbers, which are sorted for it; works get those that there are, each
+ * once. Returns how many.
+ */
+extern int mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works);
+
+/*
  * The same in steps, for a batch: lock the members in the order of their numbers, then read the
  * configuration, then each member, then for each posting what it is judged by. A posting sees what work
  * already holds.

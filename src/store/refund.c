@@ -51,8 +51,8 @@ mbr_refund_claim_add(MbrSession *session, const MbrRefundKey *key, int64 payload
 /* ------------------------------------------------------------------ parked ones */
 
 /*
- * The place is taken like a receipt, so that whoever comes second, sale or refund, waits for the first; it is
- * locked while the refund is added, so that the sale which takes it finds the refund.
+ * The place is taken like a receipt, so that whoever comes second, sale or refund, waits for the first. One
+ * that was there is written anew, so that a sale of an older snapshot cannot take it without this refund.
  */
 MbrParkResult
 mbr_refund_park(MbrSession *session, const MbrRefundKey *key, int64 payload_hash, const MbrParked *parked)
@@ -60,10 +60,8 @@ mbr_refund_park(MbrSession *session, const MbrRefundKey *key, int64 payload_hash
     MbrArgs args = key_args(key);
 
     args.n = 2;
-    (void)mbr_plan_run(session, MBR_PLAN_PLACE_RECEIPT, &args);
-    if (mbr_plan_run(session, MBR_PLAN_LOCK_RECEIPT, &args) == 0)
-        elog(ERROR, "a receipt is gone");
-    if (mbr_col_int8(0, 1, 0) != 0)
+    if (mbr_plan_run(session, MBR_PLAN_PLACE_RECEIPT, &args) == 0 &&
+        mbr_plan_run(session, MBR_PLAN_KEEP_PLACE, &args) == 0)
         return MBR_PARK_SOLD;
     args = key_args(key);
     mbr_arg_int8(&args, payload_hash);
@@ -95,7 +93,7 @@ mbr_refunds_parked(MbrSession *session, int merchant_id, const char *order_ref, 
 
 void
 mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundKey *key, int64 member_id,
-                  int64 journal_no, int64 excess)
+                  int64 journal_no, int64 excess, bool clipped)
 {
     MbrArgs args = key_args(key);
 
@@ -105,6 +103,7 @@ mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundK
     else
         mbr_arg_int8(&args, journal_no);
     mbr_arg_money(&args, excess, config->digits);
+    mbr_arg_bool(&args, clipped);
     (void)mbr_plan_run(session, MBR_PLAN_END_PARKED, &args);
 }
 

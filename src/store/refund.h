@@ -47,7 +47,7 @@ mbr_refund_park(MbrSession *session, const MbrRefundKey *key, int64 payload_hash
 extern MbrParked *mbr_refunds_parked(MbrSession *session, int merchant_id, const char *order_ref, int *n);
 /* The sale came: what it was posted as (0 = nothing could be), and what could not be applied. */
 extern void mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundKey *key,
-                              int64 member_id, int64 journal_no, int64 excess);
+                              int64 member_id, int64 journal_no, int64 excess, bool clipped);
 
 /* What refunds of a sale add up to. */
 typedef struct MbrRefunded {

@@ -209,8 +209,8 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "INSERT INTO membership.receipt (merchant_id, order_ref, member_id, journal_no, payload_hash) "
         "VALUES ($1, $2, 0, 0, 0) ON CONFLICT (merchant_id, order_ref) DO NOTHING",
         "IT"},
-    [MBR_PLAN_LOCK_RECEIPT] = {
-        "SELECT member_id FROM membership.receipt WHERE merchant_id = $1 AND order_ref = $2 FOR NO KEY UPDATE",
+    [MBR_PLAN_KEEP_PLACE] = {
+        "UPDATE membership.receipt SET payload_hash = 0 WHERE merchant_id = $1 AND order_ref = $2 AND member_id = 0",
         "IT"},
     [MBR_PLAN_TAKE_PLACE] = {
         "UPDATE membership.receipt SET member_id = $3, journal_no = $4, payload_hash = $5 "
@@ -230,9 +230,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "AND journal_no IS NULL AND excess IS NULL ORDER BY parked_at, refund_ref",
         "IT"},
     [MBR_PLAN_END_PARKED] = {
-        "UPDATE membership.refund_claim SET member_id = $4, journal_no = $5, excess = $6 "
+        "UPDATE membership.refund_claim SET member_id = $4, journal_no = $5, excess = $6, clipped = $7 "
         "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3",
-        "ITTLLN"},
+        "ITTLLNB"},
     [MBR_PLAN_LAST_REFUND] = {
         "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "
         "FROM (SELECT lines FROM membership.refund WHERE member_id = $1 AND purchase_no = $2 "
