@@ -331,7 +331,8 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         award = Award(order, paying(matched), terms)
         outcomes = explain(matched, places, award, explicit_lines, tell_all=not keep)
         if exchanged:
-            award, outcomes = self._exchange(member, order, purchase, attributes, matched, terms, exchanged, explicit_lines)
+            award, outcomes = self._exchange(member, order, purchase, attributes, matched, places, terms, exchanged,
+                                             explicit_lines)
         event = self._post(
             member, 'accrual', occurred_at, posted_at, merchant_id=purchase.merchant_id, order_ref=purchase.order_ref,
             channel=purchase.channel, amount=purchase.amount, basis=sum(line.basis for line in order),
@@ -348,6 +349,10 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             event['tenders'] = tendered | {'value_at_merchants': worth_there}
         if event['status'] == 'posted':
             self._award(member, event, event, award)
+            for lot in self._free_lots(member, posted_at):
+                if member.owed:
+                    self._pay_owed(member, event, lot)
+            member.owed = 0
             self._upgrade(member, event, event['day'])
         event.update(tier_after=member.tier_id, tier_changed=member.history[-1][4] == event['journal_no'])
         self._settle(member, posted_at)

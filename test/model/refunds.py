@@ -247,7 +247,7 @@ class Refunds:
 
     def _check_sum(self, request):
         amount, lines = request['amount'], request['lines']
-        require(amount is None or self._is_money(amount) and (amount > 0 or lines is not None), '22023')
+        require(amount is None or self._is_money(amount) and amount > 0, '22023')
         if amount is not None and lines is not None and all(part is not None for *_, part in lines):
             require(sum(part for *_, part in lines) == amount, '22023')
 

@@ -649,7 +649,8 @@ class Simulation:
                 if event['status'] in ('posted', 'pending') or event['journal_no'] in approved:
                     for told in (event['rules'] or {'rules': ()})['rules']:
                         if told['outcome'] == 'applied':
-                            given.setdefault(told['rule_id'], []).append((member.member_id, event['day'], told))
+                            given.setdefault(told['rule_id'], []).append(
+                                (member.member_id, event['journal_no'], event['day'], told))
             for failure in member.failures:
                 key = tuple(failure[name] for name in ('rule_id', 'version', 'sqlstate', 'message'))
                 failed.setdefault(key, []).append(member.event(failure['journal_no'])['posted_at'])
@@ -664,11 +665,11 @@ class Simulation:
 
     @staticmethod
     def effect_row(rule, given):
-        days = [day for _, day, _ in given]
+        days = [told_on for *_, told_on, _ in given]
         return {'rule_id': rule.rule_id, 'code': rule.code, 'name': rule.name, 'status': rule.status,
-                'purchases': len(given), 'members': len({member_id for member_id, _, _ in given}),
-                'points': sum(told.get('points', 0) for _, _, told in given),
-                'growth': sum(told.get('growth', 0) for _, _, told in given),
+                'purchases': len({(member_id, number) for member_id, number, *_ in given}), 'members': len({member_id for member_id, *_ in given}),
+                'points': sum(told.get('points', 0) for *_, told in given),
+                'growth': sum(told.get('growth', 0) for *_, told in given),
                 'first_day': min(days, default=None), 'last_day': max(days, default=None)}
 
     def compare_unsettled(self):
