@@ -182,12 +182,12 @@ CREATE FUNCTION public.usable(who text) RETURNS text LANGUAGE sql AS $$
      WHERE relnamespace = 'membership'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND rights IS NOT NULL $$;
 CREATE ROLE t_shop;
 SELECT grant_access('t_shop', 'application') \gset
-\set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date authorize_points balance_at capture_points enroll_member find_member grant_points preview_accrual quote_redemption redeem_points refund_order remove_identity replace_identity reverse_redemption set_tags statement transfer_points update_member void_points'''
+\set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date authorize_points balance_at capture_points enroll_member find_member grant_points preview_accrual quote_redemption redeem_points refund_from refund_order remove_identity replace_identity reverse_redemption set_tags statement transfer_points update_member void_points'''
 \set till_tables '''expiring_soon S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
 SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
-          'correct_purchase enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption reassign_purchase redeem_points refund_order '
+          'correct_purchase enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption reassign_purchase redeem_points refund_from refund_order '
           'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual set_member_status set_tags set_tier statement '
           'transfer_points try_condition update_member verify void_points',
           'functions of an operator');
