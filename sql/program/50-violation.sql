@@ -43,6 +43,8 @@ SELECT e.member_id, 'nothing_expired_was_spent',
                    -- what was held while it lived can be captured
                    WHEN 'capture' THEN EXISTS (SELECT FROM membership.journal h WHERE h.member_id = j.member_id
                                                   AND h.journal_no = j.refers_to AND h.posted_at >= o.expires_at)
+                   -- a correction's award pays first what the old one had given in time
+                   WHEN 'accrual' THEN j.posted_at >= o.expires_at AND o.journal_no <> j.journal_no
                    ELSE j.posted_at >= o.expires_at END
 UNION ALL
 SELECT e.member_id, 'extension_moves_points_to_a_later_end',

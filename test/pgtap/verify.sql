@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 145
+\set tests 146
 \ir setup.psql
 SELECT open_mall() \gset
 
@@ -195,6 +195,7 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$DELETE FROM membership.refund_claim WHERE refund_ref = 'f1'$$, 'refund_has_its_claim'),
     ($$DELETE FROM membership.refund_claim WHERE refund_ref = 'f5'$$, 'place_of_a_sale_has_its_refund'),
     ($$UPDATE membership.refund_claim SET excess = 10 WHERE refund_ref = 'f5'$$, 'place_of_a_sale_has_its_refund'),
+    ($$INSERT INTO membership.refund_claim (merchant_id, order_ref, refund_ref, payload_hash, parked_at) SELECT merchant_id, order_ref, 'f6', 0, now() FROM membership.receipt WHERE member_id = public.m('rosa') LIMIT 1$$, 'nothing_is_parked_after_the_sale'),
     ($$UPDATE membership.refund_claim SET refund_ref = 'f3' WHERE refund_ref = 'f1'$$, 'refund_claim_has_its_refund refund_has_its_claim'),
     ($$UPDATE membership.refund_claim SET journal_no = 7 WHERE refund_ref = 'f1'$$, 'refund_claim_has_its_refund refund_has_its_claim'),
     ($$UPDATE membership.receipt SET journal_no = 9 WHERE order_ref = 'o4'$$, 'receipt_and_purchase_belong_together'),
