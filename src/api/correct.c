@@ -79,6 +79,8 @@ check_order(const Correction *correction, const MbrWork *work)
         refuse(correction, "Goods of it were returned.");
     if (sale->undecided)
         refuse(correction, "It is under review.");
+    if (correction->to_member_id != 0 && sale->event.purchase.status == MBR_ACCRUAL_REVIEW && !sale->granted)
+        refuse(correction, "Its review was rejected.");
     if (sale->event.purchase.status == MBR_ACCRUAL_IMPORTED)
         refuse(correction, "It was imported.");
     if (sale->exchanged)
@@ -137,6 +139,8 @@ take_back(Correction *correction, MbrLoad *load, MbrWork *work)
     refund->reason = correction->reason;
     refund->counterpart_id = correction->to_member_id;
     refund->keeps_spent = true;
+    refund->clawback = MBR_CLAWBACK_UNLIMITED; /* what stays of the old award would be points made */
+    refund->charged_price = 0;
     return mbr_refund_decide(correction->session, load, work, &correction->sale, refund)->journal_no;
 }
 

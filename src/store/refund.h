@@ -63,7 +63,7 @@ extern MbrGiveBack *mbr_spent_on(MbrSession *session, int64 member_id, const Mbr
  * (a lot that is not there is 0); *expired = points of them that expired. */
 extern int64 *mbr_own_lots(MbrSession *session, int64 member_id, const MbrSale *sale, int *n, int64 *expired);
 
-/* Records what a refund did: of a sale of the one member, posted in the journal of the other. */
+/* Records what a refund of a member's purchase did, in the journal of the member it was posted to. */
 extern void mbr_refund_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 posted_id,
                              int64 journal_no, const char *refund_ref, const MbrRefund *refund);
 /* What the refund of that number did, and the balance then. */

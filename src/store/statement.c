@@ -241,10 +241,8 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "ITTLLNB"},
     [MBR_PLAN_LAST_REFUND] = {
         "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "
-        "FROM (SELECT f.lines FROM membership.refund f CROSS JOIN LATERAL (SELECT sum((x ->> 'amount')::numeric) AS amount, "
-        "count(*) FILTER (WHERE (x ->> 'closed')::boolean) AS closed, sum((x ->> 'quantity')::numeric) AS quantity "
-        "FROM jsonb_array_elements(f.lines) x) s WHERE f.member_id = $1 AND f.purchase_no = $2 "
-        "ORDER BY s.amount DESC, s.closed DESC, s.quantity DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
+        "FROM (SELECT lines FROM membership.refund WHERE member_id = $1 AND purchase_no = $2 "
+        "ORDER BY refund_no DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
         "closed boolean, value numeric, restored bigint, clawed bigint, withheld bigint, growth bigint, growth_withheld bigint)",
         "LL"},
     [MBR_PLAN_SUM_REFUNDS] = {
@@ -252,9 +250,10 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WHERE member_id = $1 AND purchase_no = $2",
         "LL"},
     [MBR_PLAN_INSERT_REFUND] = {
-        "INSERT INTO membership.refund (member_id, purchase_no, posted_id, journal_no, refund_ref, amount, cash_amount, points_clawed, "
-        "points_restored, points_forfeited, points_expired, loss, debt, cash_shortfall, complete, lines) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        "INSERT INTO membership.refund (member_id, purchase_no, refund_no, posted_id, journal_no, refund_ref, amount, cash_amount, "
+        "points_clawed, points_restored, points_forfeited, points_expired, loss, debt, cash_shortfall, complete, lines) "
+        "SELECT $1, $2, coalesce(max(refund_no), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 "
+        "FROM membership.refund WHERE member_id = $1 AND purchase_no = $2",
         "LLLLTNNLLLLLLNBJ"},
     [MBR_PLAN_LOAD_REFUND] = {
         "SELECT r.amount, r.cash_amount, r.points_clawed, r.points_restored, r.points_forfeited, r.loss, r.debt, "
@@ -276,18 +275,21 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "LL"},
     /* lots that an award opened, those that continue them, and what of each expired */
     [MBR_PLAN_OWN_LOTS] = {
-        "WITH RECURSIVE own (member_id, lot_no) AS (SELECT member_id, entry_no FROM membership.ledger_entry "
-        "WHERE member_id = $1 AND wallet_id = 1 AND lot_no = entry_no AND journal_no IN ($2, $3) "
         /* of a merge, and of what gives back what a merged member spent, moved_from is that member's */
-        "UNION ALL SELECT e.member_id, e.entry_no FROM own JOIN membership.ledger_entry e ON e.member_id = ANY ($4) "
-        "AND e.wallet_id = 1 AND e.moved_from = own.lot_no "
+        "WITH RECURSIVE move AS MATERIALIZED (SELECT e.member_id, e.entry_no, e.moved_from, "
+        "CASE WHEN j.verb IN ('merge_in', 'reversal', 'refund') THEN coalesce(j.counterpart_id, j.member_id) ELSE j.member_id END "
+        "AS of_member FROM membership.ledger_entry e "
         "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no "
-        "WHERE own.member_id = CASE WHEN j.verb IN ('merge_in', 'reversal', 'refund') "
-        "THEN coalesce(j.counterpart_id, e.member_id) ELSE e.member_id END) "
-        "SELECT CASE WHEN own.member_id = $5 THEN own.lot_no ELSE 0 END, coalesce((SELECT -sum(e.points) "
-        "FROM membership.ledger_entry e "
+        "WHERE e.member_id = ANY ($4) AND e.wallet_id = 1 AND e.moved_from IS NOT NULL), "
+        "own (member_id, lot_no) AS (SELECT member_id, entry_no FROM membership.ledger_entry WHERE member_id = $1 "
+        "AND wallet_id = 1 AND lot_no = entry_no AND journal_no IN ($2, $3) "
+        "UNION ALL SELECT move.member_id, move.entry_no FROM own "
+        "JOIN move ON move.of_member = own.member_id AND move.moved_from = own.lot_no) "
+        "SELECT CASE own.member_id WHEN $5 THEN own.lot_no ELSE 0 END, coalesce(x.points, 0)::bigint FROM own "
+        "LEFT JOIN (SELECT e.member_id, e.lot_no, -sum(e.points) AS points FROM membership.ledger_entry e "
         "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no AND j.verb = 'expiry' "
-        "WHERE e.member_id = own.member_id AND e.wallet_id = 1 AND e.lot_no = own.lot_no), 0)::bigint FROM own",
+        "WHERE e.member_id = ANY ($4) AND e.wallet_id = 1 AND e.points < 0 GROUP BY e.member_id, e.lot_no) x "
+        "USING (member_id, lot_no)",
         "LLLlL"},
     [MBR_PLAN_SUM_EXCHANGES] = {
         "SELECT coalesce(sum(amount), 0) FROM membership.exchange WHERE member_id = $1 AND purchase_no = $2",
