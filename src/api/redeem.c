@@ -161,6 +161,16 @@ find_event(MbrSession *session, const ReverseArgs *args, const MbrConfig *config
         elog(ERROR, "a source key has no journal row");
 }
 
+/* The ref of a reversal is a person's: of two redemptions, one from before a merge, it reverses one. */
+static void
+check_reversed(const ReverseArgs *args, const MbrEvent *reversal, const MbrEvent *event)
+{
+    int64 of_member = reversal->counterpart_id == 0 ? reversal->member_id : reversal->counterpart_id;
+
+    if (reversal->refers_to != event->journal_no || of_member != event->member_id)
+        mbr_raise_other_content("ref", args->ref);
+}
+
 /* An order that was accrued has consumed what was spent on it. */
 static void
 release_order(MbrSession *session, const MbrConfig *config, const MbrEvent *event, MbrWork *work)
@@ -191,7 +201,7 @@ reverse(FunctionCallInfo fcinfo, MbrSession *session, const ReverseArgs *args)
     MbrPayload payload;
     MbrJournal *journal;
     int64 journal_no;
-    MbrEvent event;
+    MbrEvent first, event;
     MbrWork work;
 
     mbr_payload_init(&payload);
@@ -201,8 +211,11 @@ reverse(FunctionCallInfo fcinfo, MbrSession *session, const ReverseArgs *args)
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
     if (!mbr_take_ref(session, load.config, &work.member, MBR_VERB_REVERSAL, args->ref,
-                      mbr_payload_hash(&payload), journal_no, &event))
-        return mbr_first_posting(fcinfo, &event);
+                      mbr_payload_hash(&payload), journal_no, &first)) {
+        find_event(session, args, load.config, &work, &event);
+        check_reversed(args, &first, &event);
+        return mbr_first_posting(fcinfo, &first);
+    }
     if (work.member.status == MBR_MEMBER_CLOSED)
         work.refusal = MBR_REFUSED_CLOSED;
     mbr_raise_refusal(&work);

@@ -215,6 +215,8 @@ mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, in
                         .occurred_at = mbr_col_int8(0, 20, 0),
                         .day = mbr_col_int4(0, 28, 0),
                         .amount = mbr_col_money(0, 10, config->digits),
+                        .refers_to = mbr_col_int8(0, 27, 0),
+                        .counterpart_id = mbr_col_int8(0, 30, 0),
                         .merchant_id = mbr_col_int4(0, 19, 0),
                         .order_ref = mbr_col_text(0, 21)};
     if (event->verb == MBR_VERB_ACCRUAL)

@@ -22,7 +22,6 @@ SELECT 'orders', to_jsonb((:cat, 1, 5, 'late', NULL, 'pos', NULL, NULL, NULL, NU
 SELECT merge_members(:ann, :bob, 'same person') \gset
 SELECT authorize_points(:ann, 100, 'h', '1 hour') \gset
 -- 100 + 60 + 10 + 20
-SELECT is(sum(balance), 190::numeric, 'points before') FROM member_balance \gset
 SELECT is(balance, 190::bigint, 'points before') FROM member_balance WHERE member_id = :ann;
 SELECT next_journal_no AS next_no FROM account WHERE member_id = :ann \gset
 

@@ -146,6 +146,11 @@ SELECT is(array_agg(format('%s %s %s', row_no, duplicate, coalesce(sqlstate, bal
 SELECT is(format('%s %s', p.status, p.duplicate), 'posted t', 'a preview by the old number shows the first result') FROM preview_accrual(:ned, 1, 20, 'n1') p;
 SELECT is(max_points, 1300::bigint, 'a quote is that of the survivor') FROM quote_redemption(:ned);
 
+-- both used r2: the number called with tells which is meant, and one of them is reversed under it
+SELECT is(r.points, 100::bigint, 'that of the merged member') FROM reverse_redemption(:ned, 'r2', 'x') r;
+SELECT is(r.duplicate, true, 'once') FROM reverse_redemption(:ned, 'r2', 'x') r;
+SELECT is(take(format('SELECT reverse_redemption(%s, ''r2'', ''x'')', :mia)), 'MB201 ref "r2" was used before with other content', 'the other is not taken for it');
+
 -- ------------------------------------------------------------------ every verb by the old number acts on the survivor
 
 SELECT fund('pam', 1000, '2090-01-01', now()) AS pam, enrol('qi') AS qi \gset
