@@ -1455,6 +1455,8 @@ COMMENT ON TABLE membership.order_spend IS 'Redemptions and captures of orders t
 CREATE TABLE membership.refund (
     member_id        bigint  NOT NULL,
     purchase_no      bigint  NOT NULL,
+    refund_no        integer NOT NULL,
+    posted_id        bigint  NOT NULL,
     journal_no       bigint  NOT NULL,
     refund_ref       text,
     amount           numeric(18, @digits@) NOT NULL,
@@ -1468,10 +1470,12 @@ CREATE TABLE membership.refund (
     cash_shortfall   numeric(18, @digits@) NOT NULL,
     complete         boolean NOT NULL,
     lines            jsonb   NOT NULL,
-    CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, journal_no)
+    CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, refund_no)
 );
 COMMENT ON TABLE membership.refund IS 'What each refund, correction or reassignment took back of a purchase (退货), append-only. See doc/refunds.md.';
 COMMENT ON COLUMN membership.refund.purchase_no IS 'journal_no of the purchase.';
+COMMENT ON COLUMN membership.refund.refund_no IS 'Counts the refunds of the purchase.';
+COMMENT ON COLUMN membership.refund.posted_id IS 'Whose journal has the refund: the member''s, or that of the one it was merged into.';
 COMMENT ON COLUMN membership.refund.journal_no IS 'journal_no of the refund.';
 COMMENT ON COLUMN membership.refund.refund_ref IS 'refund_ref or correction_ref of the call; NULL of a reassignment.';
 COMMENT ON COLUMN membership.refund.amount IS 'Net value of the goods returned, currency.';
@@ -2096,12 +2100,12 @@ UNION ALL
 SELECT r.member_id, 'refund_lines_add_up',
        format('journal %s: %s, %s points taken back', r.purchase_no, r.amount, r.taken), format('%s, %s points', l.amount, l.taken)
   FROM (SELECT member_id, purchase_no, sum(amount) AS amount, sum(points_clawed + loss + points_expired) AS taken,
-               max(journal_no) AS last FROM membership.refund GROUP BY member_id, purchase_no) r
-  JOIN membership.refund f ON f.member_id = r.member_id AND f.purchase_no = r.purchase_no AND f.journal_no = r.last
+               max(refund_no) AS last, count(*) AS n FROM membership.refund GROUP BY member_id, purchase_no) r
+  JOIN membership.refund f ON f.member_id = r.member_id AND f.purchase_no = r.purchase_no AND f.refund_no = r.last
  CROSS JOIN LATERAL (SELECT sum((x.value ->> 'amount')::numeric) AS amount,
                             sum((x.value ->> 'clawed')::bigint - (x.value ->> 'withheld')::bigint) AS taken
                        FROM jsonb_array_elements(f.lines) x) l
- WHERE (r.amount, r.taken) IS DISTINCT FROM (l.amount, l.taken)
+ WHERE (r.amount, r.taken) IS DISTINCT FROM (l.amount, l.taken) OR r.last <> r.n
 UNION ALL
 SELECT s.member_id, 'splits_are_not_reversed_twice',
        format('journal %s merchant %s %s: 0 to %s', s.purchase_no, s.merchant_id, s.kind, s.owed), s.reversed::text
