@@ -21,9 +21,10 @@ SELECT is_empty('SELECT verb FROM known EXCEPT SELECT verb FROM belongs', '... a
 -- an event of 7 points of each verb, as the engine would never post it
 INSERT INTO journal (member_id, journal_no, verb, occurred_at, posted_at, day, actor, login, points, balance, last_entry_no, refers_to)
 SELECT m('anna'), 100 + row_number() OVER (), verb, now(), now(), current_date, 'x', 'x', 7, 0, 0, 1 FROM belongs;
-INSERT INTO refund (member_id, purchase_no, journal_no, refund_ref, amount, cash_amount, points_clawed, points_restored, points_forfeited,
+INSERT INTO refund (member_id, purchase_no, refund_no, posted_id, journal_no, amount, cash_amount, points_clawed, points_restored, points_forfeited,
                     points_expired, loss, debt, cash_shortfall, complete, lines)
-SELECT member_id, 1, journal_no, 'x', 0, 0, 3, 10, 0, 0, 0, 0, 0, false, '[]' FROM journal WHERE verb IN ('refund', 'correction', 'reassignment');
+SELECT member_id, 1, row_number() OVER (), member_id, journal_no, 0, 0, 3, 10, 0, 0, 0, 0, 0, false, '[]'
+  FROM journal WHERE verb IN ('refund', 'correction', 'reassignment');
 SELECT results_eq($$SELECT verb, movement FROM belongs ORDER BY verb$$,
     $$SELECT m.verb, (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(to_jsonb(m))
                        WHERE key IN ('issued', 'imported', 'redeemed', 'expired', 'clawed', 'adjusted', 'transferred') AND value <> '0')
