@@ -15,7 +15,7 @@ SELECT j.member_id, j.journal_no, j.verb, j.points, coalesce(r.loss, 0) AS lost,
        CASE WHEN j.verb IN ('transfer_out', 'transfer_in', 'merge_out', 'merge_in', 'extension') THEN j.points ELSE 0 END AS transferred
   FROM membership.journal j
  CROSS JOIN membership.program p
-  LEFT JOIN membership.refund r ON r.member_id = j.member_id AND r.journal_no = j.journal_no;
+  LEFT JOIN membership.refund r ON r.posted_id = j.member_id AND r.journal_no = j.journal_no;
 
 CREATE OR REPLACE VIEW membership.point_liability AS
 WITH moved AS (
