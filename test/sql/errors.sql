@@ -97,9 +97,18 @@ ALTER TABLE membership.program OWNER TO regress_super;
 SELECT membership.find_member('phone', '13800000001');
 \echo :SQLSTATE
 ROLLBACK;
--- tables of a later version than the library
+-- tables of a later version than the library, and of one that it no longer serves
 BEGIN;
 UPDATE membership.program SET table_version = 99;
+SAVEPOINT later;
+SELECT membership.find_member('phone', '13800000001');
+\echo :SQLSTATE
+ROLLBACK TO later;
+SELECT membership.upgrade_program();
+\echo :SQLSTATE
+ROLLBACK;
+BEGIN;
+UPDATE membership.program SET table_version = 0;
 SELECT membership.find_member('phone', '13800000001');
 \echo :SQLSTATE
 ROLLBACK;
