@@ -2,7 +2,7 @@
 
 -- Not the library's: a newer one serves the functions of an older version, which make tables of an older version.
 CREATE FUNCTION membership._table_version() RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 1 $$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 2 $$;
 COMMENT ON FUNCTION membership._table_version IS 'The table version that create_program() makes and upgrade_program() brings a programme to.';
 
 CREATE FUNCTION membership._currency_digits(currency text) RETURNS integer
