@@ -5,7 +5,7 @@ CREATE PROCEDURE membership.expire_points(
     INOUT members bigint DEFAULT NULL, INOUT points bigint DEFAULT NULL, INOUT more boolean DEFAULT NULL)
 LANGUAGE c AS 'MODULE_PATHNAME', 'membership_expire_points';
 COMMENT ON PROCEDURE membership.expire_points IS
-'Posts what is due by as_of (NULL = now): points that died expire, and before them, in the order of their times, holds time out and debt is paid, just as the member''s next call would post it. Any past as_of is a posting time, as for missed nights. Commits every batch_size members (1 to 10,000); inside a transaction block, or a procedure with SET, it does one batch, and more says whether there is more. Members that are locked come last. Safe to stop, repeat and run several at once. Returns members and points expired; job_run has a row per run. Operators. Errors: 22004, 22023 as_of in the future or bad batch_size, MB402 tables not upgraded.';
+'Posts what is due by as_of (NULL = now): points that died expire, and before them, in the order of their times, holds time out and debt is paid, just as the member''s next call would post it. Any past as_of is a posting time, as for missed nights. Commits every batch_size members (1 to 10,000); inside a transaction block, a procedure with SET or a block that catches errors, it does one batch, and more says whether there is more. Members that are locked come last. Safe to stop, repeat and run several at once. Returns members and points expired; job_run has a row per run. Operators. Errors: 22004, 22023 as_of in the future or bad batch_size, MB402 tables not upgraded.';
 
 CREATE PROCEDURE membership.release_holds(
     as_of timestamptz DEFAULT NULL, batch_size integer DEFAULT 5000,

@@ -242,7 +242,7 @@ Datum
 mbr_sweep_run(FunctionCallInfo fcinfo, MbrSweep *sweep)
 {
     bool atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-                  castNode(CallContext, fcinfo->context)->atomic;
+                  castNode(CallContext, fcinfo->context)->atomic || IsSubTransaction();
     Datum values[3];
     bool nulls[3] = {false};
 

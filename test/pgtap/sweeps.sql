@@ -1,6 +1,6 @@
 -- Sweeps, one batch at a time, as inside any transaction: what they post, announce and prune, in what order, and what is
 -- refused. Batches that commit are in test/t/045_sweeps.pl.
-\set tests 73
+\set tests 77
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -138,6 +138,19 @@ SELECT is(release('2024-02-01 14:00+08'), '1 2 f', 'two holds of three of one me
 SELECT is(wallet('eve'), 'balance 500 held 100 debt 0', 'the third stays');
 SELECT authorize_points(m('eve'), 100, 'for ever', NULL, at => '2024-02-01 14:00+08') \gset
 SELECT is(release('2024-02-01 15:00+08'), '1 1 f', 'one that never ends is not released');
+ROLLBACK TO bought;
+
+-- ------------------------------------------------------------------ debts
+
+-- a debt is paid when points become active, 7 days after 1 February, though nothing dies then
+SELECT enrol('dee') \gset
+UPDATE program SET pending_days = 7;
+SELECT buy('dee', 30, '2024-02-01 10:00+08') \gset
+SELECT adjust_points(m('dee'), -50, 'owes', 'a', at => '2024-02-02 12:00+08') \gset
+SELECT is(expire('2024-02-08 00:00+08'::timestamptz - interval '1 microsecond'), '3 600 f', 'not yet');
+SELECT is(expire('2024-02-08 00:00+08'), '1 0 f', 'a member without dead points is swept');
+SELECT is(ROW(wallet('dee'), story('dee', 4), lots('dee'))::text, '("balance -20 held 0 debt 20","4 debt_payment 0",)', 'for the debt: 30 of 50 are paid');
+SELECT is(expire('2024-02-09 00:00+08'), '0 0 f', 'once');
 ROLLBACK TO bought;
 
 -- ------------------------------------------------------------------ announcements

@@ -115,7 +115,20 @@ SQL
 is($node->safe_psql($db, "BEGIN; CALL membership.expire_points('$as_of', 40); ROLLBACK; $expired"), "40|400|t\n0", 'inside a transaction block it is one batch, and not committed');
 is($node->safe_psql($db, "SELECT count(*) FROM membership.job_run"), 0, 'nor is its record');
 is($node->safe_psql($db, "CALL with_set(0, 0, false); $expired"), "40|400|t\n40", 'in a procedure with SET, too');
-is($node->safe_psql($db, "CALL plain(0, 0, false); $expired"), "260|2600|f\n300", 'in another procedure it is all');
+is($node->safe_psql($db, <<"SQL"), 80, 'in a block that catches errors, too');
+DO \$\$
+DECLARE
+    a bigint; b bigint; c boolean;
+BEGIN
+    BEGIN
+        CALL membership.expire_points('$as_of', 40, a, b, c);
+    EXCEPTION WHEN division_by_zero THEN
+    END;
+END
+\$\$;
+$expired
+SQL
+is($node->safe_psql($db, "CALL plain(0, 0, false); $expired"), "220|2200|f\n300", 'in another procedure it is all');
 
 # ------------------------------------------------------------------ cancelled, failed, killed
 
