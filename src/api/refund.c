@@ -478,7 +478,7 @@ unpark(Unparking *unparking, const MbrConfig *config)
         *result = (MbrRefundResult){.clipped = true,
                                     .excess = whole_of(unparking->session, config, args, unparking->receipt)};
     mbr_refund_unpark(unparking->session, config, &args->key, member_id, result->journal_no, result->excess,
-                      result->clipped);
+                      result->clipped || result->journal_no == 0);
 }
 
 void

@@ -58,9 +58,11 @@ staying_points(const MbrPurchase *sale, const MbrSplit *split)
     for (int u = 0; u < sale->nuses; u++) {
         const MbrUse *use = &sale->uses[u];
 
+        int funder = mbr_funder_of(use->rule, split->payee_party);
+
         if (use->outcome != MBR_OUTCOME_APPLIED || use->rule->refund_mode != MBR_REFUND_NONE ||
-            use->rule->effect == MBR_EFFECT_GROWTH ||
-            mbr_funder_of(use->rule, split->payee_party) != split->payer_party)
+            use->rule->effect == MBR_EFFECT_GROWTH || funder != split->payer_party ||
+            funder == split->payee_party) /* what a mall funds itself is in no row */
             continue;
         for (int i = 0; i < sale->nlines; i++)
             if (sale->lines[i].terms->merchant_id == split->merchant_id)
