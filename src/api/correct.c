@@ -190,6 +190,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     MbrScratch scratch;
     int n;
 
+    work->taken_back = correction->to_member_id == 0 ? correction->refund.sale_no : 0;
     mbr_purchase_prepare(&correction->args, load, work, purchase);
     copy_lines(correction, purchase);
     for (int i = 0; i < purchase->nlines; i++)
@@ -207,6 +208,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     purchase->late = false;
     purchase->corrects = correction->to_member_id == 0;
     purchase->debt_before = correction->debt_before;
+    purchase->expired_before = correction->refund.points_expired;
     if (purchase->corrects) {
         purchase->status = correction->sale.granted ? MBR_ACCRUAL_POSTED : MBR_ACCRUAL_REJECTED;
         purchase->reason_code = correction->sale.granted               ? MBR_REASON_NONE
@@ -253,7 +255,7 @@ load_anew(const Correction *correction, int64 posted_at)
 {
     MbrLoad load = mbr_accrue_load(&correction->args);
 
-    load.new_lots = Max(load.new_lots, correction->sale.event.purchase.nlines); /* it may be copied */
+    load.new_lots = 2 * Max(load.new_lots, correction->sale.event.purchase.nlines); /* copied, or divided */
     load.new_splits = Max(load.new_splits, 4 * correction->sale.event.purchase.nlines);
     load.config = correction->config;
     load.at = posted_at;

@@ -334,10 +334,11 @@ typedef struct MbrPurchase {
     const char *frozen_tenders; /* likewise points tendered; NULL without any */
     void *frozen_facts;         /* what conditions saw that a return asks again, as jsonb; NULL = no more */
 
-    bool awarded;        /* the award is decided */
-    int64_t debt_before; /* of a correction: what the member owed before the old one was taken back */
-    bool corrects;       /* posted anew: the status is given */
-    int64_t refers_to;   /* the event that made way for it, or the purchase it is exchanged for; 0 = none */
+    bool awarded;           /* the award is decided */
+    int64_t debt_before;    /* of a correction: what the member owed before the old one was taken back */
+    int64_t expired_before; /* likewise: points of the old award that had expired unspent */
+    bool corrects;          /* posted anew: the status is given */
+    int64_t refers_to; /* the event that made way for it, or the purchase it is exchanged for; 0 = none */
     int64_t counterpart_id; /* the member it was taken back from; 0 = none */
 } MbrPurchase;
 
@@ -437,6 +438,8 @@ typedef struct MbrWork {
     int64_t tier_locked_until; /* MBR_NEVER = no lock */
     int stored_tier_id;        /* as read */
     int64_t stored_tier_since;
+
+    int64_t taken_back; /* a purchase that makes way for the one at hand; 0 = none */
 
     bool decided; /* of a batch: something is to be written */
     MbrRefusal refusal;

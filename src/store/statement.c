@@ -97,19 +97,19 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "TITT"},
     /* load */
     [MBR_PLAN_BOUGHT_AT] = {
-        "SELECT FROM membership.journal j WHERE member_id = $1 AND verb = 'accrual' AND day <= $2 "
+        "SELECT FROM membership.journal j WHERE member_id = $1 AND verb = 'accrual' AND day <= $2 AND journal_no <> $4 "
         "AND NOT EXISTS (SELECT FROM membership.refund r WHERE r.member_id = j.member_id AND r.purchase_no = j.journal_no "
         "AND r.complete) AND CASE WHEN lines IS NULL THEN merchant_id = $3 "
         "ELSE lines @> jsonb_build_array(jsonb_build_object('merchant_id', $3)) END LIMIT 1",
-        "LDI"},
+        "LDIL"},
     [MBR_PLAN_BOUGHT_CATEGORY] = {
         "SELECT FROM membership.journal j LEFT JOIN jsonb_array_elements(j.lines) l ON true "
         "LEFT JOIN membership.merchant m ON m.merchant_id = coalesce((l ->> 'merchant_id')::integer, j.merchant_id) "
-        "WHERE j.member_id = $1 AND j.verb = 'accrual' AND j.day <= $2 "
+        "WHERE j.member_id = $1 AND j.verb = 'accrual' AND j.day <= $2 AND j.journal_no <> $4 "
         "AND coalesce(l ->> 'category', m.category) = $3 "
         "AND NOT EXISTS (SELECT FROM membership.refund r WHERE r.member_id = j.member_id AND r.purchase_no = j.journal_no "
         "AND r.complete) LIMIT 1",
-        "LDT"},
+        "LDTL"},
     /* before enrolment it is the tier of enrolment */
     [MBR_PLAN_PAST_TIER] = {
         "SELECT tier_id FROM membership.tier_history "
