@@ -20,6 +20,7 @@
 #define MBR_RATE_DIGITS 6
 #define MBR_MULTIPLIER_SCALE 10000 /* tier multiplier: 4 decimals */
 #define MBR_MULTIPLIER_DIGITS 4
+#define MBR_MERGED (-1) /* order_spends of a member that was merged into another */
 
 typedef enum MbrVerb {
     MBR_VERB_ENROLMENT,
@@ -44,7 +45,10 @@ typedef enum MbrVerb {
     MBR_VERB_TRANSFER_IN,
     MBR_VERB_REFUND,
     MBR_VERB_CORRECTION,
-    MBR_VERB_REASSIGNMENT
+    MBR_VERB_REASSIGNMENT,
+    MBR_VERB_MERGE_OUT,
+    MBR_VERB_MERGE_IN,
+    MBR_VERB_ERASURE
 } MbrVerb;
 
 typedef enum MbrMemberStatus { MBR_MEMBER_ACTIVE, MBR_MEMBER_FROZEN, MBR_MEMBER_CLOSED } MbrMemberStatus;
@@ -101,11 +105,13 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
-    int64_t place;       /* the store's note of where it was read; 0 = none */
-    bool opened;         /* not stored yet */
-    bool stillborn;      /* dead when it was posted */
-    bool changed;        /* stored, and to be written again */
-    bool own;            /* of the order that is being refunded */
+    int64_t place;  /* the store's note of where it was read; 0 = none */
+    bool opened;    /* not stored yet */
+    bool stillborn; /* dead when it was posted */
+    bool changed;   /* stored, and to be written again */
+    bool own;       /* of the order that is being refunded */
+    int64_t
+        merged_id; /* of an origin: whose it was, when that member was merged into this one; 0 = its own */
     int64_t released_at; /* when the last of its held points were released in this work; 0 = none were */
 } MbrLot;
 
@@ -134,6 +140,7 @@ typedef struct MbrHold {
 /* A member as read under its lock and as changed so far. */
 typedef struct MbrMember {
     int64_t member_id;
+    int64_t called_id; /* the number called with: that of a merged member finds its survivor */
     MbrMemberStatus status;
     int tier_id;
     int64_t tier_since;
@@ -365,7 +372,7 @@ typedef struct MbrJournal {
     const MbrPurchase *purchase; /* of an accrual */
     const MbrSpend *spend;       /* of a redemption, authorization or capture */
     const MbrGoods *goods;       /* of a refund */
-    int64_t counterpart_id;      /* of a transfer; 0 = none */
+    int64_t counterpart_id;      /* of a transfer or merge; whose event refers_to is; 0 = none */
 } MbrJournal;
 
 /* A day's activity was not looked for; there is none; else the store's note of where it was read. */

@@ -171,6 +171,15 @@ read_contracts(MbrSession *session, MbrConfig *config)
     }
 }
 
+static void
+read_aliases(MbrSession *session, MbrConfig *config)
+{
+    if (config->table_version < 2)
+        return;
+    run(session, MBR_PLAN_ANY_ALIAS);
+    config->has_aliases = SPI_processed > 0;
+}
+
 /* The functions whose EXECUTE right makes a role an operator, or an application. */
 static void
 read_functions(MbrSession *session, MbrConfig *config)
@@ -206,6 +215,7 @@ reload(MbrSession *session)
     read_merchants(&reader, config);
     read_contracts(&reader, config);
     read_functions(&reader, config);
+    read_aliases(&reader, config);
     if (!session->read_only)
         PopActiveSnapshot();
     MemoryContextSwitchTo(saved);

@@ -54,6 +54,7 @@ typedef struct MbrConfig {
     Oid program; /* the table it was read from */
     int64 version;
     int table_version;
+    bool has_aliases; /* some member was merged into another */
     pg_tz *zone;
     int digits;
     int64 currency_scale;

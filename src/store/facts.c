@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
+#include "store/alias.h"
 #include "store/facts.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -118,7 +119,7 @@ found_in_journal(MbrSession *session, const MbrWork *work, MbrPlan plan, Datum v
 {
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int8(&args, work->member.member_id);
+    mbr_arg_datum(&args, mbr_alias_numbers(session, work->member.member_id), false);
     mbr_arg_date(&args, work->day);
     mbr_arg_datum(&args, value, false);
     mbr_arg_int8(&args, work->taken_back);

@@ -9,7 +9,7 @@
 
 /* What one posting asks for, and what it is judged by besides the member's state in work. */
 typedef struct MbrLoad {
-    int64 member_id;
+    int64 member_id;   /* once loaded: of a merged member the survivor's */
     int64 at;          /* MBR_NEVER = the clock */
     int64 occurred_at; /* MBR_NEVER = at */
     bool all_lots;     /* also when nothing is due */
@@ -26,12 +26,15 @@ typedef struct MbrLoad {
     int64 extend_to;
 } MbrLoad;
 
-/* Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. */
+/*
+ * Locks (if the session writes) and loads a member, and dates a posting: work is ready for the engine. Of a
+ * member that was merged into another it is the other: work->member.member_id is who it is about.
+ */
 extern void mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work);
 
 /*
  * Locks members in the order of their numbers, which are sorted for it; works get those that there are, each
- * once. Returns how many.
+ * once, survivors for merged ones. Returns how many.
  */
 extern int mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works);
 
@@ -41,8 +44,8 @@ extern int mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *wor
  * already holds.
  */
 extern bool
-mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work); /* false = no such member */
-/* The same, passing by a member that another has locked. */
+mbr_load_account(MbrSession *session, int64 called_id, MbrWork *work); /* false = no such member */
+/* The same, passing by a member that another has locked. A merged one is not there. */
 extern MbrLocked mbr_load_account_if_free(MbrSession *session, int64 member_id, MbrWork *work);
 extern const MbrConfig *mbr_load_config(MbrSession *session);
 extern void mbr_load_member(MbrSession *session, const MbrConfig *config, MbrWork *work);

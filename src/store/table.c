@@ -609,15 +609,13 @@ raise_concurrent_update(void)
  * changed meanwhile is locked in its newest version, above that it is a serialization failure.
  */
 MbrLocked
-mbr_table_lock(MbrTable *table, const Datum *key, bool wait)
+mbr_table_lock(MbrTable *table, bool wait)
 {
     uint8 flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
     ItemPointerData tid;
     TM_FailureData failure;
     TM_Result result;
 
-    if (!mbr_table_find(table, key))
-        return MBR_NOT_THERE;
     if (!IsolationUsesXactSnapshot())
         flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
     tid = table->current->tts_tid;

@@ -105,11 +105,11 @@ extern int64 mbr_table_place(const MbrTable *table);
 /* Finds a row by its key, first looking where it was before (0 = nowhere). */
 extern bool mbr_table_find_at(MbrTable *table, int64 place, const Datum *key);
 /*
- * The same, and locks it FOR NO KEY UPDATE, waiting for another's lock or passing by; the current row is then
- * its newest version.
+ * Locks the current row FOR NO KEY UPDATE, waiting for another's lock or passing by; it is then its newest
+ * version.
  */
 typedef enum MbrLocked { MBR_LOCKED, MBR_NOT_THERE, MBR_LOCKED_BY_ANOTHER } MbrLocked;
-extern MbrLocked mbr_table_lock(MbrTable *table, const Datum *key, bool wait);
+extern MbrLocked mbr_table_lock(MbrTable *table, bool wait);
 /* Rows whose key begins with nkeys values, in key order; above, if not null, bounds the next key column
  * below. */
 extern void mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above);
