@@ -666,6 +666,28 @@ SELECT membership.reassign_purchase(1, 'R-2', 2, '');
 \echo :SQLSTATE
 SELECT * FROM refusal($$ SELECT membership.refund_order(1, 'R-1', 'x', at => now() + interval '1 day') $$);
 
+-- sweeps
+CALL membership.expire_points(NULL, 0);
+\echo :SQLSTATE
+CALL membership.expire_points(NULL, NULL);
+\echo :SQLSTATE
+CALL membership.release_holds('infinity');
+\echo :SQLSTATE
+SELECT * FROM refusal($$ CALL membership.expire_points(now() + interval '1 day') $$);
+CALL membership.announce_expiry(NULL);
+\echo :SQLSTATE
+CALL membership.announce_expiry('-1 day');
+\echo :SQLSTATE
+CALL membership.prune_context('0');
+\echo :SQLSTATE
+CALL membership.prune_context('100 years 1 day');
+\echo :SQLSTATE
+BEGIN;
+UPDATE membership.program SET table_version = 1;
+CALL membership.expire_points();
+\echo :SQLSTATE
+ROLLBACK;
+
 -- merging: a member with a hold, one with a purchase under review, one that was merged
 SELECT (membership.enroll_member('card', 'merge a')).member_id AS a, (membership.enroll_member('card', 'merge b')).member_id AS b,
        (membership.enroll_member('card', 'merge c')).member_id AS c \gset
