@@ -153,7 +153,7 @@ class Corrections:
             if sale.award:
                 state.taken = sale.award.line_points(line.line_no)
                 state.growth = sum(value for _, value in sale.award.growth[line.line_no])
-        member.refunds.append(row | {
+        self._record_refund(member, row | {
             'purchase_no': purchase['journal_no'], 'journal_no': event['journal_no'], 'refund_ref': ref, 'complete': True,
             'lines': self._states(sale, self.is_collected(member, purchase))})
         if verb != 'correction':
