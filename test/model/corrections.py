@@ -141,7 +141,7 @@ class Corrections:
         if verb == 'correction':
             self._owe(member, event, sale, award, row)
         else:
-            self._claw_back(member, event, sale, award, row)
+            self._claw_back(member, event, sale, award, row, 'unlimited')
         event['growth'] = -growth or None
         self._record_activity(member, purchase['day'], purchases=-1, basis=-purchase['basis'], earned=-award, growth=-growth)
         for number in dict.fromkeys((sale.journal_no, sale.posted_by)):

@@ -257,7 +257,7 @@ class Refunds:
         times = list(times)
         for refund_ref, claim in self.claims.get(key, {}).items():
             at = times.pop(0) if len(times) > 1 else times[0]
-            self._refund(claim, self.receipts[key], refund_ref, at, strict=False)
+            self._refund(claim, self.receipts[key], refund_ref, max(at, claim.parked_at), strict=False)
 
     def parked(self):
         """Orders that only refunds know."""
@@ -432,8 +432,8 @@ class Refunds:
         event['growth'] = -growth or None
         self._claw_back(member, event, sale, award, row)
 
-    def _claw_back(self, member, event, sale, award, row):
-        now, policy = event['posted_at'], self.config.clawback
+    def _claw_back(self, member, event, sale, award, row, policy=None):
+        now, policy = event['posted_at'], policy or self.config.clawback
         own = self._own_lots(member, sale)
         died = -sum(entry['points'] for entry in member.entries
                     if entry['lot_no'] in own and member.event(entry['journal_no'])['verb'] == 'expiry')
