@@ -101,7 +101,8 @@ class Corrections:
         rest = Award(now, paying(matched), terms, order)
         told = explain(matched_then, places_then, first, explicit_lines, tell_all=False)
         if amount < purchase.amount or not amount:
-            told += explain(matched, places, rest, explicit_lines, tell_all=False)
+            told += [again for again in explain(matched, places, rest, explicit_lines, tell_all=False)
+                     if again['outcome'] != 'failed' or again not in told]
         return Exchanged(order, (first, rest), amount), told
 
     def _divide(self, order, amount, whole):
