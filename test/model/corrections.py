@@ -101,7 +101,8 @@ class Corrections:
         rest = Award(now, paying(matched), terms, order)
         told = explain(matched_then, places_then, first, explicit_lines, tell_all=False)
         if amount < purchase.amount or not amount:
-            told += explain(matched, places, rest, explicit_lines, tell_all=False)
+            told += [again for again in explain(matched, places, rest, explicit_lines, tell_all=False)
+                     if again['outcome'] != 'failed' or again not in told]
         return Exchanged(order, (first, rest), amount), told
 
     def _divide(self, order, amount, whole):
@@ -141,7 +142,7 @@ class Corrections:
         if verb == 'correction':
             self._owe(member, event, sale, award, row)
         else:
-            self._claw_back(member, event, sale, award, row)
+            self._claw_back(member, event, sale, award, row, 'unlimited')
         event['growth'] = -growth or None
         self._record_activity(member, purchase['day'], purchases=-1, basis=-purchase['basis'], earned=-award, growth=-growth)
         for number in dict.fromkeys((sale.journal_no, sale.posted_by)):
@@ -153,7 +154,7 @@ class Corrections:
             if sale.award:
                 state.taken = sale.award.line_points(line.line_no)
                 state.growth = sum(value for _, value in sale.award.growth[line.line_no])
-        member.refunds.append(row | {
+        self._record_refund(member, row | {
             'purchase_no': purchase['journal_no'], 'journal_no': event['journal_no'], 'refund_ref': ref, 'complete': True,
             'lines': self._states(sale, self.is_collected(member, purchase))})
         if verb != 'correction':

@@ -191,6 +191,7 @@ class Claim:
     parked_at: object = None
     result: dict | None = None
     excess: Fraction | None = None     # of a parked one, when its sale has come
+    clipped: bool = False      # whether a part of it could not be applied
 
 
 NOTHING = {'amount': Fraction(0), 'cash_amount': Fraction(0), 'points_clawed': 0, 'points_restored': 0,
@@ -256,7 +257,7 @@ class Refunds:
         times = list(times)
         for refund_ref, claim in self.claims.get(key, {}).items():
             at = times.pop(0) if len(times) > 1 else times[0]
-            self._refund(claim, self.receipts[key], refund_ref, at, strict=False)
+            self._refund(claim, self.receipts[key], refund_ref, max(at, claim.parked_at), strict=False)
 
     def parked(self):
         """Orders that only refunds know."""
@@ -268,14 +269,17 @@ class Refunds:
         member_id, purchase_no = receipt[:2]
         member = self.member(member_id).copy()
         sale = member.sales[purchase_no] = member.sales[purchase_no].copy()
+        sale.clipped = False
         purchase = member.event(purchase_no)
         before = sale.copy()
         wrong = claim.member_id not in (None, member_id)
         excess = self._worth_of(claim.request, sale) if wrong else self._return(sale, claim.request, strict)
         if not strict:
             claim.excess, claim.member_id = excess, member_id
-            if sale.lines == before.lines and (sale.amount or before.complete):
-                return             # nothing could be applied
+            nothing = wrong or sale.lines == before.lines and (sale.amount or before.complete)
+            claim.clipped = bool(nothing or excess or sale.clipped)
+            if nothing:
+                return
         if sale.returned == sale.amount:
             for state in sale.lines:
                 state.closed = True
@@ -298,11 +302,16 @@ class Refunds:
         claim.result = row | {'journal_no': event['journal_no'], 'status': 'posted', 'tenders': tenders,
                               'balance': event['balance']}
         claim.member_id = member_id
-        member.refunds.append(row | {
+        self._record_refund(member, row | {
             'purchase_no': purchase_no, 'journal_no': event['journal_no'], 'refund_ref': refund_ref,
             'complete': sale.complete, 'lines': self._states(sale, self.is_collected(member, purchase))})
         self._settle(member, now)
         self.members[member_id] = member
+
+    @staticmethod
+    def _record_refund(member, row):
+        number = sum(other['purchase_no'] == row['purchase_no'] for other in member.refunds) + 1
+        member.refunds.append(row | {'refund_no': number, 'posted_id': member.member_id})
 
     @staticmethod
     def _basis(sale):
@@ -347,9 +356,12 @@ class Refunds:
             if state is None:
                 require(not strict, '22023')
                 excess += part or 0
+                sale.clipped = True
                 continue
             require(not strict or not state.closed, 'MB109')
+            asked = quantity
             worth, quantity = self._worth_of_line(state, quantity, part, strict)
+            sale.clipped = sale.clipped or asked is not None and quantity < asked
             require(not strict or worth <= state.left, 'MB109')
             total += worth
             excess += max(worth - state.left, 0)
@@ -420,8 +432,8 @@ class Refunds:
         event['growth'] = -growth or None
         self._claw_back(member, event, sale, award, row)
 
-    def _claw_back(self, member, event, sale, award, row):
-        now, policy = event['posted_at'], self.config.clawback
+    def _claw_back(self, member, event, sale, award, row, policy=None):
+        now, policy = event['posted_at'], policy or self.config.clawback
         own = self._own_lots(member, sale)
         died = -sum(entry['points'] for entry in member.entries
                     if entry['lot_no'] in own and member.event(entry['journal_no'])['verb'] == 'expiry')

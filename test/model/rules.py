@@ -191,7 +191,7 @@ class Award(Earned):
     def __init__(self, lines, matched, terms, whole=None):
         self.lines = lines
         self.terms = terms
-        self.whole = {line.line_no: line.basis for line in whole if line.eligible} if whole else None
+        self.whole = sum(line.basis for line in whole) if whole else None
         self.eligible = [line for line in lines if line.eligible]
         self.points = {line.line_no: [] for line in lines}     # line_no -> [(rule, points)], rule None = base and tier
         self.growth = {line.line_no: [] for line in lines}
@@ -249,21 +249,13 @@ class Award(Earned):
             for rule in rules:
                 if rule.effect != 'bonus_points' or (place is ORDER) != (rule.scope == 'order'):
                     continue
-                self.exact[rule] += rule.value
-                value = self._part_of_bonus(int(rule.value), place)
+                self.exact[rule] += self.value(rule)
+                value = self.value(rule)
                 shares = self._spread_bonus(value) if place is ORDER else [(place, value)]
                 for line_no, points in shares:
                     self.points[line_no].append((rule, points))
         for parts in self.points.values():
             parts.sort(key=lambda part: part[0].rule_id if part[0] else 0)
-
-    def _part_of_bonus(self, value, place):
-        """Of a part of an order its part of the basis, rounded down."""
-        if self.whole is None:
-            return value
-        here = {line.line_no: line.basis for line in self.eligible}
-        basis, whole = (sum(lines.values()) if place is ORDER else lines[place] for lines in (here, self.whole))
-        return floor(value * basis / whole) if whole else 0
 
     def _spread_bonus(self, value):
         basis = sum(line.basis for line in self.eligible)
@@ -279,10 +271,12 @@ class Award(Earned):
         return ROUNDINGS[self.terms.award_rounding](self.exact_base)
 
     def value(self, rule):
-        """A bonus is that of the part."""
-        if self.whole is None or rule.effect != 'bonus_points' or rule.scope == 'line':
+        """A part of an order has a bonus's part by its basis, rounded down."""
+        if rule.effect != 'bonus_points':
             return rule.value
-        return self._part_of_bonus(int(rule.value), ORDER)
+        if self.whole is None:
+            return int(rule.value)
+        return floor(rule.value * sum(line.basis for line in self.lines) / self.whole) if self.whole else 0
 
     def given(self, rule):
         """line_no -> what the rule gave there."""

@@ -709,18 +709,18 @@ class Simulation:
         claims = [(dict(zip(('merchant_id', 'order_ref', 'refund_ref'), (*key, ref))), claim)
                   for key, refs in sorted(self.model.claims.items()) for ref, claim in sorted(refs.items())]
         same('refund_claim', self.database.rows(
-            'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at IS NOT NULL AS parked_at, excess'
+            'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at IS NOT NULL AS parked_at, excess, clipped'
             ' FROM membership.refund_claim'
             ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
                 dict(key, member_id=claim.member_id or 0, journal_no=claim.result and claim.result['journal_no'],
-                     parked_at=claim.parked_at is not None, excess=claim.excess) for key, claim in claims]))
+                     parked_at=claim.parked_at is not None, excess=claim.excess, clipped=claim.clipped) for key, claim in claims]))
         same('refund_exception', self.database.rows(
             'SELECT merchant_id, order_ref, refund_ref, status, amount, excess, member_id, journal_no FROM membership.refund_exception'
             ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
                 dict(key, status='parked' if claim.excess is None else 'exceeds_sale', member_id=claim.member_id,
                      amount=claim.request['amount'], excess=claim.excess,
                      journal_no=claim.result and claim.result['journal_no'])
-                for key, claim in claims if claim.parked_at and claim.excess != 0]))
+                for key, claim in claims if claim.parked_at and (claim.excess is None or claim.clipped)]))
         same('clawback_loss', self.database.rows(
             'SELECT * FROM membership.clawback_loss ORDER BY member_id, journal_no'), shown([
                 {'member_id': member_id, 'points': row['loss'], 'cash_shortfall': row['cash_shortfall'], **{
