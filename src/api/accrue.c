@@ -104,7 +104,7 @@ mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *loa
         (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
     mbr_accrue(work, purchase, &scratch);
     mbr_raise_refusal(work);
-    mbr_freeze(purchase, load->config->digits);
+    mbr_freeze(purchase, load->config->digits, explain);
 }
 
 void

@@ -224,7 +224,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
         (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
     mbr_accrue(work, purchase, &scratch);
     mbr_raise_refusal(work);
-    mbr_freeze(purchase, load->config->digits);
+    mbr_freeze(purchase, load->config->digits, false);
 }
 
 /* What a repeated call returns: the purchase that the receipt, or the correction, stands for. */
