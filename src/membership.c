@@ -8,15 +8,4 @@
 
 #include "fmgr.h"
 
-#include "store/config.h"
-
 PG_MODULE_MAGIC;
-
-PG_FUNCTION_INFO_V1(membership_table_version);
-
-/* The table version this library was built for; it also serves the one before. */
-Datum
-membership_table_version(PG_FUNCTION_ARGS)
-{
-    PG_RETURN_INT32(MBR_TABLE_VERSION);
-}

@@ -1,8 +1,9 @@
 -- Set-up, run by a DBA: makes the programme's objects and hands them to its owner.
 
+-- Not the library's: a newer one serves the functions of an older version, which make tables of an older version.
 CREATE FUNCTION membership._table_version() RETURNS integer
-LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'membership_table_version';
-COMMENT ON FUNCTION membership._table_version IS 'The table version that the library was built for.';
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 1 $$;
+COMMENT ON FUNCTION membership._table_version IS 'The table version that create_program() makes and upgrade_program() brings a programme to.';
 
 CREATE FUNCTION membership._currency_digits(currency text) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$
@@ -183,6 +184,11 @@ BEGIN
     PERFORM membership._need_program();
     SELECT c.relowner INTO owner FROM pg_catalog.pg_class c WHERE c.oid = 'membership.program'::regclass;
     SELECT p.table_version, p.currency_digits INTO from_version, digits FROM membership.program p;
+    IF from_version NOT BETWEEN 1 AND membership._table_version() THEN
+        RAISE EXCEPTION 'the programme''s tables have version %', from_version
+            USING ERRCODE = 'MB402', DETAIL = format('This upgrade_program() brings versions 1 to %s to version %1$s.', membership._table_version()),
+                  HINT = 'Run ALTER EXTENSION membership UPDATE, or install a newer extension.';
+    END IF;
     EXECUTE membership._program_ddl(from_version, digits);
     PERFORM membership._hand_over(quote_ident(current_user)::regrole, owner) WHERE owner <> quote_ident(current_user)::regrole;
     PERFORM membership._apply_access();
@@ -191,7 +197,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership.upgrade_program IS
-'Brings the programme''s tables, views and guards to the installed version and gives the recorded rights again; run after ALTER EXTENSION membership UPDATE, and after DROP EXTENSION CASCADE and CREATE EXTENSION. Changes nothing when all is current. Run by a superuser. Returns what it did. Errors: MB001 no programme.';
+'Brings the programme''s tables, views and guards to the installed version and gives the recorded rights again; run after ALTER EXTENSION membership UPDATE, and after DROP EXTENSION CASCADE and CREATE EXTENSION. Changes nothing when all is current. Run by a superuser. Returns what it did. Errors: MB001 no programme, MB402 tables of a newer version.';
 
 CREATE FUNCTION membership.set_owner(role regrole) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

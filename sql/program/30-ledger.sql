@@ -259,6 +259,8 @@ COMMENT ON TABLE membership.order_spend IS 'Redemptions and captures of orders t
 CREATE TABLE membership.refund (
     member_id        bigint  NOT NULL,
     purchase_no      bigint  NOT NULL,
+    refund_no        integer NOT NULL,
+    posted_id        bigint  NOT NULL,
     journal_no       bigint  NOT NULL,
     refund_ref       text,
     amount           numeric(18, @digits@) NOT NULL,
@@ -272,10 +274,12 @@ CREATE TABLE membership.refund (
     cash_shortfall   numeric(18, @digits@) NOT NULL,
     complete         boolean NOT NULL,
     lines            jsonb   NOT NULL,
-    CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, journal_no)
+    CONSTRAINT refund_pkey PRIMARY KEY (member_id, purchase_no, refund_no)
 );
 COMMENT ON TABLE membership.refund IS 'What each refund, correction or reassignment took back of a purchase (退货), append-only. See doc/refunds.md.';
 COMMENT ON COLUMN membership.refund.purchase_no IS 'journal_no of the purchase.';
+COMMENT ON COLUMN membership.refund.refund_no IS 'Counts the refunds of the purchase.';
+COMMENT ON COLUMN membership.refund.posted_id IS 'Whose journal has the refund: the member''s, or that of the one it was merged into.';
 COMMENT ON COLUMN membership.refund.journal_no IS 'journal_no of the refund.';
 COMMENT ON COLUMN membership.refund.refund_ref IS 'refund_ref or correction_ref of the call; NULL of a reassignment.';
 COMMENT ON COLUMN membership.refund.amount IS 'Net value of the goods returned, currency.';

@@ -384,12 +384,12 @@ UNION ALL
 SELECT r.member_id, 'refund_lines_add_up',
        format('journal %s: %s, %s points taken back', r.purchase_no, r.amount, r.taken), format('%s, %s points', l.amount, l.taken)
   FROM (SELECT member_id, purchase_no, sum(amount) AS amount, sum(points_clawed + loss + points_expired) AS taken,
-               max(journal_no) AS last FROM membership.refund GROUP BY member_id, purchase_no) r
-  JOIN membership.refund f ON f.member_id = r.member_id AND f.purchase_no = r.purchase_no AND f.journal_no = r.last
+               max(refund_no) AS last, count(*) AS n FROM membership.refund GROUP BY member_id, purchase_no) r
+  JOIN membership.refund f ON f.member_id = r.member_id AND f.purchase_no = r.purchase_no AND f.refund_no = r.last
  CROSS JOIN LATERAL (SELECT sum((x.value ->> 'amount')::numeric) AS amount,
                             sum((x.value ->> 'clawed')::bigint - (x.value ->> 'withheld')::bigint) AS taken
                        FROM jsonb_array_elements(f.lines) x) l
- WHERE (r.amount, r.taken) IS DISTINCT FROM (l.amount, l.taken)
+ WHERE (r.amount, r.taken) IS DISTINCT FROM (l.amount, l.taken) OR r.last <> r.n
 UNION ALL
 SELECT s.member_id, 'splits_are_not_reversed_twice',
        format('journal %s merchant %s %s: 0 to %s', s.purchase_no, s.merchant_id, s.kind, s.owed), s.reversed::text

@@ -77,6 +77,8 @@ check_order(const Correction *correction)
         refuse(correction, "Goods of it were returned.");
     if (sale->undecided)
         refuse(correction, "It is under review.");
+    if (correction->to_member_id != 0 && sale->event.purchase.status == MBR_ACCRUAL_REVIEW && !sale->granted)
+        refuse(correction, "Its review was rejected.");
     if (sale->event.purchase.status == MBR_ACCRUAL_IMPORTED)
         refuse(correction, "It was imported.");
     if (sale->exchanged)
@@ -135,6 +137,8 @@ take_back(Correction *correction, MbrLoad *load, MbrWork *work)
     refund->reason = correction->reason;
     refund->counterpart_id = correction->to_member_id;
     refund->keeps_spent = true;
+    refund->clawback = MBR_CLAWBACK_UNLIMITED; /* what stays of the old award would be points made */
+    refund->charged_price = 0;
     return mbr_refund_decide(correction->session, load, work, &correction->sale, refund)->journal_no;
 }
 
@@ -233,8 +237,8 @@ read_result(const Correction *correction, int64 member_id, int64 journal_no, Mbr
 static void
 finish(Correction *correction, int64 taken_no, int64 member_id, int64 journal_no, MbrAccrual *result)
 {
-    mbr_refund_store(correction->session, correction->config, correction->sale.member_id, taken_no,
-                     correction->key.refund_ref, &correction->refund);
+    mbr_refund_store(correction->session, correction->config, correction->sale.member_id,
+                     correction->sale.member_id, taken_no, correction->key.refund_ref, &correction->refund);
     mbr_receipt_move(correction->session, correction->key.merchant_id, correction->key.order_ref, member_id,
                      journal_no);
     mbr_accrue_write_context(correction->session, &correction->args, &result->purchase, journal_no);

@@ -220,18 +220,11 @@ set_failed(MbrUse *use, int sqlerrcode, const char *message)
     use->message = message;
 }
 
+/* What passes the filters is asked the condition. */
 static void
-try_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subject)
+ask_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subject)
 {
-    const char *reason = filtered_out(match, version, subject);
-    ErrorData *error;
-
-    if (reason != NULL) {
-        if (use->outcome == MBR_OUTCOME_NOT_MATCHED && use->message == NULL)
-            use->message = reason;
-        return;
-    }
-    error = mbr_compile(match->set->context, version->text, &version->condition);
+    ErrorData *error = mbr_compile(match->set->context, version->text, &version->condition);
     if (error != NULL) {
         set_failed(use, error->sqlerrcode, error->message);
     } else if (version->condition == NULL) {
@@ -242,6 +235,16 @@ try_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subj
     }
 }
 
+static void
+try_subject(Match *match, MbrRuleVersion *version, MbrUse *use, MbrSubject *subject)
+{
+    const char *reason = filtered_out(match, version, subject);
+
+    if (reason == NULL)
+        ask_subject(match, version, use, subject);
+    else if (use->outcome == MBR_OUTCOME_NOT_MATCHED && use->message == NULL)
+        use->message = reason;
+}
 static void
 try_rule(Match *match, MbrRuleVersion *version, MbrUse *use)
 {
@@ -452,6 +455,7 @@ can_be_asked(const Match *match, MbrRuleVersion *version)
            (mbr_condition_columns(version->condition) & ~MBR_AMOUNT_COLUMNS) == 0;
 }
 
+/* What it was for then it is for now, whatever became of the merchant's brand or category. */
 static void
 try_again(Match *match, MbrRuleVersion *version, const MbrUse *then, MbrUse *use)
 {
@@ -459,11 +463,11 @@ try_again(Match *match, MbrRuleVersion *version, const MbrUse *then, MbrUse *use
     if (version->rule.refund_mode != MBR_REFUND_REEVALUATE || !can_be_asked(match, version))
         hold_on(match->purchase, then, use);
     else if (!version->rule.line_scope)
-        try_subject(match, version, use, &match->order);
+        ask_subject(match, version, use, &match->order);
     else
         for (int i = 0; i < match->purchase->nlines; i++)
             if (match->lines[i].line != NULL)
-                try_subject(match, version, use, &match->lines[i]);
+                (then->cells[i].matched ? ask_subject : try_subject)(match, version, use, &match->lines[i]);
 }
 
 void

@@ -322,8 +322,8 @@ post(MbrSession *session, const MbrRefundArgs *args, const MbrReceipt *receipt, 
     }
     journal = mbr_refund_decide(session, load, work, sale, refund);
     mbr_apply(session, load, work);
-    mbr_refund_store(session, load->config, receipt->member_id, journal->journal_no, args->key.refund_ref,
-                     refund);
+    mbr_refund_store(session, load->config, receipt->member_id, load->member_id, journal->journal_no,
+                     args->key.refund_ref, refund);
     result->journal_no = journal->journal_no;
     result->balance = journal->balance;
     result->duplicate = false;

@@ -188,11 +188,12 @@ lines_json(const MbrRefund *refund, int digits)
 }
 
 void
-mbr_refund_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no,
-                 const char *refund_ref, const MbrRefund *refund)
+mbr_refund_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 posted_id,
+                 int64 journal_no, const char *refund_ref, const MbrRefund *refund)
 {
     MbrArgs args = event_args(member_id, refund->sale_no);
 
+    mbr_arg_int8(&args, posted_id);
     mbr_arg_int8(&args, journal_no);
     mbr_arg_text(&args, refund_ref);
     mbr_arg_money(&args, refund->goods.amount, config->digits);

@@ -62,9 +62,9 @@ extern MbrGiveBack *mbr_spent_on(MbrSession *session, const MbrSale *sale, int *
 /* Lots of the award, and those that continue them; *expired = points of them that expired. */
 extern int64 *mbr_own_lots(MbrSession *session, const MbrSale *sale, int *n, int64 *expired);
 
-/* Records what a refund did. */
-extern void mbr_refund_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no,
-                             const char *refund_ref, const MbrRefund *refund);
+/* Records what a refund of a member's purchase did, in the journal of the member it was posted to. */
+extern void mbr_refund_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 posted_id,
+                             int64 journal_no, const char *refund_ref, const MbrRefund *refund);
 /* What the refund of that number did, and the balance then. */
 extern void mbr_refund_read(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no,
                             MbrRefund *refund, int64 *balance);

@@ -1,6 +1,8 @@
 /* sale.c - reads back what a purchase was judged by; the journal is append-only, so it needs no lock. */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "store/plan.h"
 #include "store/sale.h"
 #include "store/verb.h"
@@ -80,23 +82,41 @@ read_versions(MbrSession *session, const MbrSale *sale, int *n)
     return versions;
 }
 
+static int
+compare_line_no(const void *line_no, const void *line)
+{
+    return *(const int *)line_no - ((const MbrLine *)line)->line_no;
+}
+
 /* A line's points that no rule gave are those of base rate and tier. */
+static void
+set_cell(MbrUse *use, int line, MbrPurchase *purchase, int64 points)
+{
+    use->cells[line].matched = use->outcome != MBR_OUTCOME_NOT_MATCHED;
+    use->cells[line].points = points;
+    if (use->outcome == MBR_OUTCOME_APPLIED && use->rule->effect != MBR_EFFECT_GROWTH)
+        purchase->lines[line].base_points -= points;
+}
+
+/* Without a line it is about all eligible ones. */
 static void
 read_cell(uint64 row, MbrPurchase *purchase, MbrUse *use)
 {
     int64 points = mbr_col_int8(row, 6, 0);
-    bool is_award = use->outcome == MBR_OUTCOME_APPLIED && use->rule->effect != MBR_EFFECT_GROWTH;
+    int line_no = mbr_col_int4(row, 5, 0);
+    const MbrLine *line;
 
-    for (int i = 0; i < purchase->nlines; i++) {
-        MbrLine *line = &purchase->lines[i];
-
-        if (mbr_col_null(row, 5) ? !line->eligible : line->line_no != mbr_col_int4(row, 5, 0))
-            continue;
-        use->cells[i].matched = use->outcome != MBR_OUTCOME_NOT_MATCHED;
-        use->cells[i].points = points;
-        if (is_award)
-            line->base_points -= points;
+    CHECK_FOR_INTERRUPTS();
+    if (mbr_col_null(row, 5)) {
+        for (int i = 0; i < purchase->nlines; i++)
+            if (purchase->lines[i].eligible)
+                set_cell(use, i, purchase, points);
+        return;
     }
+    line = bsearch(&line_no, purchase->lines, purchase->nlines, sizeof(MbrLine), compare_line_no);
+    if (line == NULL)
+        elog(ERROR, "a rule counted on line %d, which its purchase has not", line_no);
+    set_cell(use, line - purchase->lines, purchase, points);
 }
 
 /* Rows come by rule in the order of their list; one of an order without explicit lines is about its only

@@ -236,7 +236,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_LAST_REFUND] = {
         "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "
         "FROM (SELECT lines FROM membership.refund WHERE member_id = $1 AND purchase_no = $2 "
-        "ORDER BY journal_no DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
+        "ORDER BY refund_no DESC LIMIT 1) r, jsonb_to_recordset(r.lines) l (line_no integer, amount numeric, quantity numeric, "
         "closed boolean, value numeric, restored bigint, clawed bigint, withheld bigint, growth bigint, growth_withheld bigint)",
         "LL"},
     [MBR_PLAN_SUM_REFUNDS] = {
@@ -244,10 +244,11 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WHERE member_id = $1 AND purchase_no = $2",
         "LL"},
     [MBR_PLAN_INSERT_REFUND] = {
-        "INSERT INTO membership.refund (member_id, purchase_no, journal_no, refund_ref, amount, cash_amount, points_clawed, "
-        "points_restored, points_forfeited, points_expired, loss, debt, cash_shortfall, complete, lines) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        "LLLTNNLLLLLLNBJ"},
+        "INSERT INTO membership.refund (member_id, purchase_no, refund_no, posted_id, journal_no, refund_ref, amount, cash_amount, "
+        "points_clawed, points_restored, points_forfeited, points_expired, loss, debt, cash_shortfall, complete, lines) "
+        "SELECT $1, $2, coalesce(max(refund_no), 0) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 "
+        "FROM membership.refund WHERE member_id = $1 AND purchase_no = $2",
+        "LLLLTNNLLLLLLNBJ"},
     [MBR_PLAN_LOAD_REFUND] = {
         "SELECT r.amount, r.cash_amount, r.points_clawed, r.points_restored, r.points_forfeited, r.loss, r.debt, "
         "r.cash_shortfall, r.points_expired, j.balance FROM membership.journal j "
@@ -265,13 +266,14 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "LL"},
     /* lots that an award opened, those that continue them, and what of each expired */
     [MBR_PLAN_OWN_LOTS] = {
-        "WITH RECURSIVE own (lot_no) AS (SELECT entry_no FROM membership.ledger_entry WHERE member_id = $1 AND wallet_id = 1 "
+        "WITH RECURSIVE move AS MATERIALIZED (SELECT entry_no, moved_from FROM membership.ledger_entry "
+        "WHERE member_id = $1 AND wallet_id = 1 AND moved_from IS NOT NULL), "
+        "own (lot_no) AS (SELECT entry_no FROM membership.ledger_entry WHERE member_id = $1 AND wallet_id = 1 "
         "AND lot_no = entry_no AND journal_no IN ($2, $3) "
-        "UNION ALL SELECT e.entry_no FROM own JOIN membership.ledger_entry e ON e.member_id = $1 AND e.wallet_id = 1 "
-        "AND e.moved_from = own.lot_no) "
-        "SELECT own.lot_no, coalesce((SELECT -sum(e.points) FROM membership.ledger_entry e "
-        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no AND j.verb = 'expiry' "
-        "WHERE e.member_id = $1 AND e.wallet_id = 1 AND e.lot_no = own.lot_no), 0)::bigint FROM own",
+        "UNION ALL SELECT move.entry_no FROM own JOIN move ON move.moved_from = own.lot_no) "
+        "SELECT own.lot_no, coalesce(x.points, 0)::bigint FROM own LEFT JOIN (SELECT e.lot_no, -sum(e.points) AS points "
+        "FROM membership.ledger_entry e JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no "
+        "AND j.verb = 'expiry' WHERE e.member_id = $1 AND e.wallet_id = 1 AND e.points < 0 GROUP BY e.lot_no) x USING (lot_no)",
         "LLL"},
     [MBR_PLAN_SUM_EXCHANGES] = {
         "SELECT coalesce(sum(amount), 0) FROM membership.exchange WHERE member_id = $1 AND purchase_no = $2",

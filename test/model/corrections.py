@@ -4,10 +4,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from context import contexts
-from ledger import require
+from ledger import earliest_expiry_first, require
 from money import to_minor_unit
-from refunds import NOTHING
-from rules import Award, Exchanged, Terms, match, paying
+from refunds import NOTHING, Claim
+from rules import Award, Exchanged, Terms, explain, match, paying
 from spending import Request
 
 
@@ -15,18 +15,20 @@ class Corrections:
     def correct(self, merchant_id, order_ref, amount, lines, correction_ref, reason, at):
         require(None not in (merchant_id, order_ref, amount, correction_ref, reason), '22004')
         require(correction_ref and self._is_money(amount), '22023')
-        key, payload = (merchant_id, order_ref), (Fraction(amount), repr(lines), reason, at)
+        key, payload = (merchant_id, order_ref), ('correction', Fraction(amount), repr(lines), reason, at)
         order = self._read_lines(lines, merchant_id, Fraction(amount))
         require(sum(line.amount for line in order) == amount, '22023')
-        require(all(line.merchant_id in self.merchants for line in order), 'MB003')
+        require(merchant_id in self.merchants and all(line.merchant_id in self.merchants for line in order), 'MB003')
         require(key in self.receipts, 'MB009')
-        first = self.corrections.get((*key, correction_ref))
+        first = self.claims.get(key, {}).get(correction_ref)
         if first:
-            require(first[1] == payload, 'MB201')
-            member = self.members[self.receipts[key][0]]
-            return self._accrual_result(member, member.event(first[0]), duplicate=True)
+            require(first.payload == payload, 'MB201')
+            member = self.members[first.member_id]
+            posted = next(event for event in member.journal if event['refers_to'] == first.result['journal_no'])
+            return self._accrual_result(member, posted, duplicate=True)
         member = self.member(self.receipts[key][0]).copy()
         purchase = self._correctable(member, key)
+        require(all(self.merchants[line.merchant_id].open_on(purchase['day']) for line in order), 'MB003')
         require(member.status != 'closed', 'MB102')
         tenders = purchase['tenders']
         require(not tenders or tenders['value'] <= amount, 'MB103')
@@ -41,7 +43,8 @@ class Corrections:
                                 self.tiers[purchase['tier_id']], sale.award.terms, status)
         self.members[member.member_id] = member
         self.receipts[key] = (member.member_id, event['journal_no'], self.receipts[key][2])
-        self.corrections[*key, correction_ref] = (event['journal_no'], payload)
+        self.claims.setdefault(key, {})[correction_ref] = Claim(
+            payload, None, member.member_id, result={'journal_no': undoing['journal_no']})
         return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'])
 
     def reassign(self, merchant_id, order_ref, to_member_id, reason, at):
@@ -82,19 +85,24 @@ class Corrections:
         require(sale.returned > sale.exchanged, 'MB109')
         return sale
 
-    def _exchange(self, member, order, purchase, attributes, award, old):
+    def _exchange(self, member, order, purchase, attributes, matched, places, terms, old, explicit_lines):
         """Up to what was returned as if bought with it, the rest as of now."""
         then = member.event(old.journal_no)
         amount = min(old.returned - old.exchanged, purchase.amount)
         old.exchanged += amount
         tier = self.tiers[then['tier_id']]
-        matched = match(self.rules.in_force(then['occurred_at']), contexts(
-            self, member, order, purchase.merchant_id, then['occurred_at'], purchase.channel, attributes, tier), self.evaluate)
+        places_then = contexts(self, member, order, purchase.merchant_id, then['occurred_at'], purchase.channel, attributes,
+                               tier)
+        matched_then = match(self.rules.in_force(then['occurred_at']), places_then, self.evaluate)
         before, now = self._divide(order, amount, purchase.amount)
-        terms = old.award.terms if old.award else Terms(
+        terms_then = old.award.terms if old.award else Terms(
             then['base_rate'], then['tier_multiplier'], then['rounding'], self.config.stacking)
-        return Exchanged(order, (Award(before, paying(matched), terms, order),
-                                 Award(now, award.matched, award.terms, order)))
+        first = Award(before, paying(matched_then), terms_then, order)
+        rest = Award(now, paying(matched), terms, order)
+        told = explain(matched_then, places_then, first, explicit_lines, tell_all=False)
+        if amount < purchase.amount or not amount:
+            told += explain(matched, places, rest, explicit_lines, tell_all=False)
+        return Exchanged(order, (first, rest), amount), told
 
     def _divide(self, order, amount, whole):
         """The lines twice, in that proportion."""
@@ -130,7 +138,10 @@ class Corrections:
             award, growth = sale.posted.total, sale.posted.total_growth
         value = sum(state.line.tendered for state in sale.lines)
         row = NOTHING | {'amount': purchase['amount'], 'cash_amount': purchase['amount'] - value}
-        self._claw_back(member, event, sale, award, row)
+        if verb == 'correction':
+            self._owe(member, event, sale, award, row)
+        else:
+            self._claw_back(member, event, sale, award, row)
         event['growth'] = -growth or None
         self._record_activity(member, purchase['day'], purchases=-1, basis=-purchase['basis'], earned=-award, growth=-growth)
         for number in dict.fromkeys((sale.journal_no, sale.posted_by)):
@@ -145,8 +156,24 @@ class Corrections:
         member.refunds.append(row | {
             'purchase_no': purchase['journal_no'], 'journal_no': event['journal_no'], 'refund_ref': ref, 'complete': True,
             'lines': self._states(sale, self.is_collected(member, purchase))})
-        self._settle(member, now)
+        if verb != 'correction':
+            self._settle(member, now)
         return event, sale
+
+    def _owe(self, member, event, sale, award, row):
+        """Takes what the old award's lots hold; the rest is had from the new one."""
+        own, missing = self._own_lots(member, sale), award
+        now = event['posted_at']
+        lots = [lot for lot in member.lots if lot.lot_no in own and lot.free and not lot.dead_at(now)]
+        for lot in sorted(lots, key=lambda lot: (lot.active_at <= now, earliest_expiry_first(lot))):
+            taken = min(missing, lot.free)
+            self._take(member, event, lot, taken)
+            missing -= taken
+        if missing:
+            member.debt += missing
+            member.owed = missing
+            self._move(member, event, 0, -missing)
+        row.update(points_clawed=award, debt=missing)
 
     def _post_anew(self, member, purchase, sale, order, amount, explicit_lines, now, undoing, tier, terms, status,
                    contexts=None, **columns):

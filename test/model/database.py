@@ -22,6 +22,7 @@ TABLES = {
     'hold_lot': ('*', 'hold_no, lot_no'),
     'order_spend': ('*', 'journal_no'),
     'merchant_split': ('*', 'journal_no, split_no'),
+    'exchange': ('*', 'journal_no'),
     'refund': ('*', 'journal_no'),
     'rule_failure': ('*', 'journal_no, rule_id'),
     'activity_day': ('*', 'day'),

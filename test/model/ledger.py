@@ -78,6 +78,7 @@ class Member:
         self.tier_expires_at = None
         self.tier_locked_until = None
         self.debt = 0
+        self.owed = 0              # part of debt, for the moment of a correction
         self.lots = []
         self.holds = []
         self.order_spends = []     # (merchant_id, order_ref, journal_no) of redemptions and captures
@@ -85,6 +86,7 @@ class Member:
         self.entries = []
         self.splits = []
         self.refunds = []          # rows of refund
+        self.exchanges = []        # rows of exchange
         self.contexts = {}
         self.sales = {}            # journal_no of a purchase -> its Sale
         self.failures = []         # rows of rule_failure
@@ -97,7 +99,7 @@ class Member:
         twin.lots = [replace(lot) for lot in self.lots]
         twin.activity = {day: list(row) for day, row in self.activity.items()}
         twin.history = [list(row) for row in self.history]
-        for name in ('journal', 'entries', 'splits', 'refunds', 'failures', 'holds', 'order_spends'):
+        for name in ('journal', 'entries', 'splits', 'refunds', 'exchanges', 'failures', 'holds', 'order_spends'):
             setattr(twin, name, list(getattr(self, name)))
         for name in ('keys', 'contexts', 'sales'):
             setattr(twin, name, dict(getattr(self, name)))
@@ -178,8 +180,8 @@ class Ledger:
         if lot.remaining == 0:
             member.lots.remove(lot)
 
-    def _pay_debt(self, member, event, lot):
-        paid = min(lot.free, member.debt)
+    def _pay_debt(self, member, event, lot, most=None):
+        paid = min(lot.free, member.debt if most is None else most)
         self._take(member, event, lot, paid)
         member.debt -= paid
         self._move(member, event, 0, paid)
@@ -188,8 +190,16 @@ class Ledger:
         opening = self._move(member, event, None, points, (active_at, expires_at, event['verb']))
         lot = self._new_lot(opening, event, points)
         member.lots.append(lot)
-        if member.debt and lot.spendable_at(event['posted_at']):
+        if member.owed:
+            self._pay_owed(member, event, lot)
+        if member.debt and lot.free and lot.spendable_at(event['posted_at']):
             self._pay_debt(member, event, lot)
+
+    def _pay_owed(self, member, event, lot):
+        """What a correction owes, from the new award first, however it lives."""
+        paid = min(lot.free, member.owed)
+        member.owed -= paid
+        self._pay_debt(member, event, lot, paid)
 
     def _give_back(self, member, event, lot_no, points):
         """To a lot that may be used up or dead; alive it pays debt at once, dead it waits for settling."""

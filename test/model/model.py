@@ -109,7 +109,6 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         self.profiles = {}         # member_id -> columns of member that no posting touches
         self.receipts = {}         # (merchant_id, order_ref) -> (member_id, journal_no, payload)
         self.claims = {}           # (merchant_id, order_ref) -> {refund_ref: Claim}
-        self.corrections = {}      # (merchant_id, order_ref, correction_ref) -> (journal_no, payload)
         self.receipt_refs = {}     # (kind, value) -> (merchant_id, order_ref)
 
     def member(self, member_id):
@@ -329,9 +328,11 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         occurred_at = purchase.occurred_at
         places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
         matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
-        judged = award = Award(order, paying(matched), terms)
+        award = Award(order, paying(matched), terms)
+        outcomes = explain(matched, places, award, explicit_lines, tell_all=not keep)
         if exchanged:
-            award = self._exchange(member, order, purchase, attributes, judged, exchanged)
+            award, outcomes = self._exchange(member, order, purchase, attributes, matched, places, terms, exchanged,
+                                             explicit_lines)
         event = self._post(
             member, 'accrual', occurred_at, posted_at, merchant_id=purchase.merchant_id, order_ref=purchase.order_ref,
             channel=purchase.channel, amount=purchase.amount, basis=sum(line.basis for line in order),
@@ -340,7 +341,6 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             tier_multiplier=terms.tier_multiplier, **columns)
         if explicit_lines:
             event['lines'] = [self._line_facts(line, award) for line in order]
-        outcomes = explain(matched, places, judged, explicit_lines, tell_all=not keep)
         if outcomes:
             event['rules'] = {'stacking': terms.stacking, 'rules': outcomes}
         self._record_activity(member, event['day'], purchases=1, basis=event['basis'])
@@ -349,6 +349,10 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             event['tenders'] = tendered | {'value_at_merchants': worth_there}
         if event['status'] == 'posted':
             self._award(member, event, event, award)
+            for lot in self._free_lots(member, posted_at):
+                if member.owed:
+                    self._pay_owed(member, event, lot)
+            member.owed = 0
             self._upgrade(member, event, event['day'])
         event.update(tier_after=member.tier_id, tier_changed=member.history[-1][4] == event['journal_no'])
         self._settle(member, posted_at)
@@ -359,6 +363,10 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
                 member.contexts[event['journal_no']] = attributes
             self._record_sale(member, event, Sale(event['journal_no'], order, award, matched, places))
             self._record_failures(member, event, matched)
+        if exchanged:
+            event['refers_to'] = exchanged.journal_no
+            member.exchanges.append({'purchase_no': exchanged.journal_no, 'journal_no': event['journal_no'],
+                                     'amount': award.amount})
         return event
 
     def _read_lines(self, lines, merchant_id, amount):

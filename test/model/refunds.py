@@ -97,6 +97,10 @@ class Sale:
         return all(state.closed for state in self.lines)
 
     @property
+    def amount(self):
+        return sum(state.line.amount for state in self.lines)
+
+    @property
     def returned(self):
         return sum(state.amount for state in self.lines)
 
@@ -222,7 +226,7 @@ class Refunds:
     @staticmethod
     def _refund_result(claim, duplicate):
         if claim.result is None:
-            return NOTHING | {'journal_no': None, 'status': 'parked', 'tenders': None, 'balance': None,
+            return NOTHING | {'journal_no': None, 'status': 'parked', 'tenders': [], 'balance': None,
                               'duplicate': duplicate}
         return claim.result | {'duplicate': duplicate}
 
@@ -243,7 +247,7 @@ class Refunds:
 
     def _check_sum(self, request):
         amount, lines = request['amount'], request['lines']
-        require(amount is None or self._is_money(amount) and (amount > 0 or lines is not None), '22023')
+        require(amount is None or self._is_money(amount) and amount > 0, '22023')
         if amount is not None and lines is not None and all(part is not None for *_, part in lines):
             require(sum(part for *_, part in lines) == amount, '22023')
 
@@ -270,8 +274,11 @@ class Refunds:
         excess = self._worth_of(claim.request, sale) if wrong else self._return(sale, claim.request, strict)
         if not strict:
             claim.excess, claim.member_id = excess, member_id
-            if sale.lines == before.lines:
+            if sale.lines == before.lines and (sale.amount or before.complete):
                 return             # nothing could be applied
+        if sale.returned == sale.amount:
+            for state in sale.lines:
+                state.closed = True
         sale.undo(self.config.digits, self.evaluate)
         now = max(at, member.last_posted_at)
         self._settle(member, now)
@@ -324,19 +331,14 @@ class Refunds:
             excess, amount = max(amount - left, 0), min(amount, left)
         if amount is None or amount == left:
             for state in sale.lines:
-                state.amount, state.closed = state.line.amount, True
+                state.amount = state.line.amount
                 if amount is None and 'quantity' in state.line.facts:
                     state.quantity = Decimal(state.line.facts['quantity'])
             return excess
         for state, share in zip(sale.lines, self._spread_money(amount, [state.left for state in sale.lines])):
-            self._add(state, share)
+            state.amount += share
+            state.closed = state.left == 0 and state.line.amount > 0
         return excess
-
-    @staticmethod
-    def _add(state, amount, quantity=0, named=False):
-        state.amount += amount
-        state.quantity += quantity
-        state.closed = state.closed or state.left == 0 and (named or state.line.amount > 0)
 
     def _return_lines(self, sale, amount, lines, strict):
         excess = total = Fraction(0)
@@ -351,7 +353,9 @@ class Refunds:
             require(not strict or worth <= state.left, 'MB109')
             total += worth
             excess += max(worth - state.left, 0)
-            self._add(state, min(worth, state.left), quantity, named=True)
+            state.amount += min(worth, state.left)
+            state.quantity += quantity
+            state.closed = state.left == 0
         require(not strict or amount in (None, total), '22023')
         return excess
 
@@ -415,9 +419,6 @@ class Refunds:
         self._record_activity(member, purchase['day'], earned=-award, growth=-growth)
         event['growth'] = -growth or None
         self._claw_back(member, event, sale, award, row)
-        if self.config.charge_cash:
-            worth = to_minor_unit(row['loss'] * self.config.liability_price, self.config.digits)
-            row['cash_shortfall'] = min(worth, row['cash_amount'])
 
     def _claw_back(self, member, event, sale, award, row):
         now, policy = event['posted_at'], self.config.clawback
@@ -444,6 +445,9 @@ class Refunds:
             missing = 0
         row['loss'] = missing
         row['points_clawed'] = award - row['points_expired'] - missing
+        if self.config.charge_cash:
+            worth = to_minor_unit(row['loss'] * self.config.liability_price, self.config.digits)
+            row['cash_shortfall'] = min(worth, row['cash_amount'])
 
     @staticmethod
     def _own_lots(member, sale):

@@ -176,8 +176,9 @@ class Earned:
 class Exchanged(Earned):
     """Two parts of an order, each awarded by itself: as bought before, and as bought now."""
 
-    def __init__(self, lines, parts):
+    def __init__(self, lines, parts, amount):
         self.lines = lines
+        self.amount = amount       # as bought before
         self.points, self.growth = ({line.line_no: [part for award in parts for part in unit(award)[line.line_no]]
                                      for line in lines} for unit in (attrgetter('points'), attrgetter('growth')))
         self.base_points = sum(award.base_points for award in parts)
@@ -190,7 +191,6 @@ class Award(Earned):
     def __init__(self, lines, matched, terms, whole=None):
         self.lines = lines
         self.terms = terms
-        self.matched = matched
         self.whole = {line.line_no: line.basis for line in whole if line.eligible} if whole else None
         self.eligible = [line for line in lines if line.eligible]
         self.points = {line.line_no: [] for line in lines}     # line_no -> [(rule, points)], rule None = base and tier
@@ -278,6 +278,12 @@ class Award(Earned):
     def base_points(self):
         return ROUNDINGS[self.terms.award_rounding](self.exact_base)
 
+    def value(self, rule):
+        """A bonus is that of the part."""
+        if self.whole is None or rule.effect != 'bonus_points' or rule.scope == 'line':
+            return rule.value
+        return self._part_of_bonus(int(rule.value), ORDER)
+
     def given(self, rule):
         """line_no -> what the rule gave there."""
         return {line_no: value for line_no, parts in getattr(self, rule.unit).items()
@@ -312,7 +318,7 @@ def explain(matched, contexts, award, explicit_lines, tell_all):
             (rule.scope == 'order') == (place is ORDER) and admits(rule, context) for place, context in contexts.items())
 
     return [{'rule_id': rule.rule_id, 'version': rule.version, 'code': rule.code, 'effect': rule.effect,
-             'value': rule.value, **outcome(rule, places, award, explicit_lines)}
+             'value': award.value(rule), **outcome(rule, places, award, explicit_lines)}
             for rule, places in matched.items() if told(rule, places)]
 
 
@@ -331,6 +337,8 @@ def outcome(rule, places, award, explicit_lines):
         told = {'outcome': 'applied', rule.unit: sum(given.values())}
     if explicit_lines:
         lines = {line_no: {'line_no': line_no, rule.unit: value} for line_no, value in given.items()}
+        if winners.get(ORDER):     # a bonus of the order is beaten on all of it
+            winners = dict.fromkeys((line.line_no for line in award.eligible), winners[ORDER])
         lines |= {place: {'line_no': place, 'beaten_by': winner.code} for place, winner in winners.items() if winner}
         told['lines'] = [line for _, line in sorted(lines.items())]
     return told

@@ -568,6 +568,7 @@ class Simulation:
             'order_spend': [dict(zip(('merchant_id', 'order_ref', 'journal_no'), spend), **own)
                             for spend in member.order_spends],
             'merchant_split': [dict(split, **own) for split in member.splits],
+            'exchange': [dict(row, **own) for row in member.exchanges],
             'refund': [dict(row, **own) for row in member.refunds],
             'rule_failure': [dict(failure, **own) for failure in member.failures],
             'activity_day': [dict(zip(ACTIVITY, row), **own, day=day)
@@ -577,7 +578,8 @@ class Simulation:
             'source_key': [{'verb': verb, 'ref': ref, 'journal_no': number}
                            for (verb, ref), (number, _) in member.keys.items()],
             'receipt': [{'merchant_id': merchant_id, 'order_ref': ref, 'journal_no': number}
-                        for (merchant_id, ref), (owner, number, _) in model.receipts.items() if owner == member_id],
+                        for (merchant_id, ref), (owner, number, _) in sorted(
+                            model.receipts.items(), key=lambda item: item[1][1]) if owner == member_id],
             'member_identity': [{'kind': kind, 'value': value}
                                 for (kind, value), owner in sorted(model.identities.items()) if owner == member_id],
             'tier_history': [dict(zip(('history_no', 'tier_id', 'starts', 'ends', 'cause', 'journal_no'), row))
@@ -647,7 +649,8 @@ class Simulation:
                 if event['status'] in ('posted', 'pending') or event['journal_no'] in approved:
                     for told in (event['rules'] or {'rules': ()})['rules']:
                         if told['outcome'] == 'applied':
-                            given.setdefault(told['rule_id'], []).append((member.member_id, event['day'], told))
+                            given.setdefault(told['rule_id'], []).append(
+                                (member.member_id, event['journal_no'], event['day'], told))
             for failure in member.failures:
                 key = tuple(failure[name] for name in ('rule_id', 'version', 'sqlstate', 'message'))
                 failed.setdefault(key, []).append(member.event(failure['journal_no'])['posted_at'])
@@ -662,11 +665,11 @@ class Simulation:
 
     @staticmethod
     def effect_row(rule, given):
-        days = [day for _, day, _ in given]
+        days = [told_on for *_, told_on, _ in given]
         return {'rule_id': rule.rule_id, 'code': rule.code, 'name': rule.name, 'status': rule.status,
-                'purchases': len(given), 'members': len({member_id for member_id, _, _ in given}),
-                'points': sum(told.get('points', 0) for _, _, told in given),
-                'growth': sum(told.get('growth', 0) for _, _, told in given),
+                'purchases': len({(member_id, number) for member_id, number, *_ in given}), 'members': len({member_id for member_id, *_ in given}),
+                'points': sum(told.get('points', 0) for *_, told in given),
+                'growth': sum(told.get('growth', 0) for *_, told in given),
                 'first_day': min(days, default=None), 'last_day': max(days, default=None)}
 
     def compare_unsettled(self):
@@ -709,7 +712,7 @@ class Simulation:
             'SELECT merchant_id, order_ref, refund_ref, member_id, journal_no, parked_at IS NOT NULL AS parked_at, excess'
             ' FROM membership.refund_claim'
             ' ORDER BY merchant_id, order_ref COLLATE "C", refund_ref COLLATE "C"'), shown([
-                dict(key, member_id=claim.member_id, journal_no=claim.result and claim.result['journal_no'],
+                dict(key, member_id=claim.member_id or 0, journal_no=claim.result and claim.result['journal_no'],
                      parked_at=claim.parked_at is not None, excess=claim.excess) for key, claim in claims]))
         same('refund_exception', self.database.rows(
             'SELECT merchant_id, order_ref, refund_ref, status, amount, excess, member_id, journal_no FROM membership.refund_exception'

@@ -83,7 +83,7 @@ BEGIN
     END LOOP;
     -- tables of the engine's names, in the schema and temporary
     FOR item IN SELECT unnest('{program,member,account,journal,ledger_entry,lot,receipt,receipt_ref,source_key,activity_day,merchant,tier,
-                               member_identity,tier_history,contract,party,mall,wallet,access_grant,known,dead,page,bound,d,l}'::text[]) AS name
+                               member_identity,tier_history,contract,party,mall,wallet,access_grant,refund,refund_claim,exchange,journal_context,merchant_split,known,dead,page,bound,d,l}'::text[]) AS name
     LOOP
         EXECUTE format('CREATE TABLE evil.%I (member_id bigint, balance bigint)', item.name);
         EXECUTE format('CREATE TEMPORARY TABLE %I (member_id bigint, balance bigint)', item.name);
@@ -156,6 +156,29 @@ SELECT is(array_agg(attempt('t_operator', call, 'evil, pg_temp, pg_catalog') ORD
         (9, $$ SELECT base_points FROM membership.preview_accrual(1, 1, 42.50) $$)) c (n, call);
 UPDATE membership.program SET base_rate = 1;
 SELECT set_tier(1, 'regular', NULL, 'for round numbers') \gset
+-- goods given back, before their sale and after, exchanged and corrected, by rules that are asked again: 100.00 x 2 = 200, of which 40.00 or 90.00 are left, 40 and 180;
+-- 60.00 exchanged, 120; 100.00 corrected to 30.00, 30
+INSERT INTO membership.earn_rule (rule_id, code, name, status, effect, value, condition, refund_mode)
+VALUES (91, 'trap', 'Trap', 'active', 'multiplier', 2, 'order_basis >= 50 AND NOT tags && ARRAY[''x''] AND tier = ''regular''', 'reevaluate');
+SELECT enrol('returner') AS returner \gset
+DISCARD PLANS;
+SELECT is(array_agg(attempt(who, format(call, :returner), 'evil, pg_temp, pg_catalog') ORDER BY n), '{parked,200,160,MB109,200,posted,140,120,200,30,30}', 'refunds and corrections under a hostile path')
+  FROM (VALUES
+        (1, 't_till', $$ SELECT status FROM membership.refund_order(1, 'k2', 'F', lines => '[{"line_no": 1, "quantity": 1, "amount": 10}]') $$),
+        (2, 't_till', $$ SELECT points FROM membership.accrue_points(%s, 1, 100, 'k1') $$),
+        (3, 't_till', $$ SELECT points_clawed FROM membership.refund_order(1, 'k1', 'F', 60) $$),
+        (4, 't_till', $$ SELECT points_clawed FROM membership.refund_order(1, 'k1', 'G', 60) $$),
+        (5, 't_till', $$ SELECT points FROM membership.accrue_points(%s, 1, 100, 'k2', lines => '[{"quantity": 2, "amount": 100}]') $$),
+        (6, 't_till', $$ SELECT status FROM membership.refund_order(1, 'k2', 'F', lines => '[{"line_no": 1, "quantity": 1, "amount": 10}]') $$),
+        (7, 't_till', $$ SELECT points_clawed FROM membership.refund_order(1, 'k2', 'G', 50, member_id => %s) $$),
+        (8, 't_till', $$ SELECT points FROM membership.accrue_points(%s, 1, 60, 'k3', exchange_of => 'k1') $$),
+        (9, 't_till', $$ SELECT points FROM membership.accrue_points(%s, 1, 100, 'k4') $$),
+        (10, 't_operator', $$ SELECT points FROM membership.correct_purchase(1, 'k4', 30, NULL, 'C', 'mis-rung') $$),
+        (11, 't_operator', $$ SELECT points FROM membership.reassign_purchase(1, 'k4', 2, 'wrong card') $$)) c (n, who, call);
+UPDATE membership.earn_rule SET status = 'ended' WHERE rule_id = 91;
+SELECT is(attempt(who, $$ SELECT points_clawed FROM membership.refund_order(1, 'k1', 'H', 1, at => now() - interval '1 day') $$), expected, who || ': a refund in the past')
+  FROM (VALUES ('t_till', '22023'), ('t_operator', '1'), ('t_analyst', '42501')) c (who, expected);
+SELECT is(attempt('t_till', call), '42501', 'a till does not: ' || call) FROM unnest(ARRAY[$$ SELECT membership.correct_purchase(1, 'k1', 30, NULL, 'C', 'x') $$, $$ SELECT membership.reassign_purchase(1, 'k1', 2, 'x') $$]) call;
 SELECT is(tags, '{a,b}', 'tags are sorted by the true order') FROM membership.member WHERE member_id = 1;
 SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
 

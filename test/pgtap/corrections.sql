@@ -1,5 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
-\set tests 83
+\set tests 91
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -48,6 +48,19 @@ UPDATE tier SET qualify_basis = 50000 WHERE code = 'diamond';
 SELECT is(fix('A-2', 60.10, 'C-1') || ', ' || day_of('sil'), 'posted 193 diamond, 1 60.10 193 121', 'judged as of then');
 UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05'; -- none from here on
 UPDATE program SET base_rate = 1, stacking = 'additive';
+
+-- the first purchase stays the first: what is taken back was never there
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition)
+VALUES (5, 'first_ever', 'First', 'active', 'bonus_points', 100, 'first_purchase'), (6, 'first_here', 'First here', 'active', 'bonus_points', 10, 'first_at_merchant AND days_since_purchase IS NULL AND orders_today = 0');
+SELECT is(sale('fir', 'A-7', 100) || ', ' || fix('A-7', 50, 'C-1') || ', ' || sale('fir', 'A-8', 10, at => '2024-02-11 12:00+08'), 'posted 210, posted 160 regular, posted 10', 'a mis-rung first purchase stays the first');
+SELECT enrol('fir3') \gset
+SELECT is(sale('fir2', 'A-9', 100) || ', ' || move('A-9', 'fir3') || ', ' || sale('fir2', 'A-10', 10, at => '2024-02-11 12:00+08') || ', ' || sale('fir3', 'A-12', 10, at => '2024-02-11 12:00+08'), 'posted 210, posted 210 regular, posted 120, posted 10', 'moved, it is the other''s first, and the next one''s own');
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
+-- pending points stay pending, until the same day
+UPDATE program SET pending_days = 20;
+SELECT is(sale('pen', 'A-11', 100) || ', ' || fix('A-11', 60, 'C-1') || ', ' || lots('pen'), 'pending 100, pending 60 regular, 3:60', 'pending points stay pending');
+SELECT is(active_at, '2024-02-21 00:00+08', 'as long as the first ones would have') FROM lot WHERE member_id = m('pen');
+UPDATE program SET pending_days = 0;
 
 -- other lines at other shops
 \set lines '[{"amount": 300.00}, {"amount": 199.90, "merchant_id": 12}, {"amount": 88.10, "merchant_id": 13}]'
@@ -130,6 +143,21 @@ SELECT is(code(call), code, call)
   FROM (VALUES ($$SELECT swap('ex', 'X-2', 150, 'X-9')$$, 'MB009'), ($$SELECT swap('ann', 'X-2', 150, 'X-1')$$, 'MB009'), ($$SELECT swap('ex', 'X-2', 150, '')$$, '22023')) v (call, code);
 SELECT is(a.points, 250::bigint, 'a batch exchanges, too')
   FROM accrue_batch(ARRAY[ROW(m('ex'), 1, 150, 'X-2', '2024-03-10 12:00+08', NULL, NULL, NULL, NULL, NULL, 'X-1', '2024-03-10 12:00+08')::purchase]) a;
+ROLLBACK TO exchange;
+-- a bonus of 50 in its part: 50 x 100.00 / 150.00 = 33.3; in a batch, 60.00 and then 40.00 of 100.00: 60 x 2 + 50, 40 x 2 + 60 + 50 x 0.4, then nothing is left
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during) VALUES (7, 'valentine', 'Bonus in February', 'active', 'bonus_points', 50, '[2024-02-01,2024-03-01)');
+SELECT is(swap('ex', 'X-2', 150, 'X-1'), 'posted 283', 'a bonus of then in proportion, rounded down');
+ROLLBACK TO exchange;
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during) VALUES (7, 'valentine', 'Bonus in February', 'active', 'bonus_points', 50, '[2024-02-01,2024-03-01)');
+SELECT is(string_agg(concat_ws(' ', points, sqlstate), ', ' ORDER BY row_no), '170, 160, MB109', 'one batch does not exchange twice')
+  FROM accrue_batch(ARRAY(SELECT ROW(m('ex'), 1, a, 'X-' || a, '2024-03-10 12:00+08', NULL, NULL, NULL, NULL, NULL, 'X-1', '2024-03-10 12:00+08')::purchase FROM unnest('{60,100,10}'::integer[]) a));
+ROLLBACK TO exchange;
+-- with points: 200 = 6.00 over 90.00 / 50.00 / 10.00, which earns nothing: basis 86.40 / 48.00. 100.00 of it are 60.00 / 33.33 / 6.67, basis 57.60 / 32.00:
+-- 89.60 x 2 = 179.2, the rest 44.8
+SELECT fund('ex', 200, at => '2024-03-10 11:30+08') \gset
+SELECT is(ROW(points, points_wanted)::text, '(223,223)', 'an exchange paid with points earns on what was not')
+  FROM accrue_points(m('ex'), 1, 150, 'X-2', lines => '[{"amount": 90}, {"amount": 50}, {"amount": 10, "eligible": false}]', tenders => '[{"kind": "points", "points": 200}]', at => '2024-03-10 12:00+08', exchange_of => 'X-1');
+SELECT is(back('X-2', 'R-1', at => '2024-03-11 12:00+08') || ', ' || wallet('ex'), '150.00 cash 144.00, restored 200, clawed 223, 200 to 26-03-11 = 200', 'and goes back whole');
 ROLLBACK TO exchange;
 -- the tier and the base rate of then: silver 1.2, 1.2 + 1 = 2.2; now 3 points a unit at diamond 2x: 6
 SELECT born('tex', 'silver') \gset

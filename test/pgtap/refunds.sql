@@ -1,5 +1,5 @@
 -- Refunds: doc/refunds.md line by line. What a return comes to, what it undoes, and what it refuses.
-\set tests 269
+\set tests 276
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -361,6 +361,26 @@ SELECT is(unspent('e2', 250, 250), 'posted 500; 250.00 cash 250.00, expired 250;
 UPDATE program SET clawback = 'within_balance';
 SELECT is(unspent('e3', 450, 50), 'posted 500; 450.00 cash 450.00, loss 50, expired 400; 50.00 cash 50.00, loss 50; none = 0', 'nor is it lost');
 UPDATE program SET clawback = 'unlimited', expiry = '24 months';
+
+-- points of the order that live on in another lot: 100 until 3 March, then, by a purchase of the 20th, until 22 March with its own 50
+UPDATE program SET expiry = '30 days', extend_on_activity = true;
+SELECT is(sale('ext', 'L-1', 100) || ', ' || sale('ext', 'L-2', 50, at => '2024-02-20 12:00+08') || ', ' || lots('ext'), 'posted 100, posted 50, 2:50 4:100', 'an award that was extended');
+SELECT is(back('L-1', 'R-1', 30, at => '2024-03-10 12:00+08') || ', ' || lots('ext'), '30.00 cash 30.00, clawed 30, 2:50 4:70', 'is the order''s still');
+SELECT is(back('L-1', 'R-2', at => '2024-03-25 12:00+08') || ', ' || wallet('ext'), '70.00 cash 70.00, expired 70, none = 0', 'even when it expires');
+-- 500 of 600 points until 25 February pay 15.00; the purchase lets the other 100 live until 3 March
+SELECT fund('exp', 600, '2024-02-25 00:00+08') \gset
+SELECT is(sale('exp', 'L-3', 500, points => 500) || ', ' || back('L-3', 'R-1') || ', ' || wallet('exp'), 'posted 485, 500.00 cash 485.00, restored 500, clawed 485, 500 to 24-02-25 + 100 to 24-03-03 = 600', 'points that paid come back with the end they had');
+UPDATE program SET expiry = '24 months', extend_on_activity = false;
+-- sent to a friend, they are owed
+UPDATE program SET transfers = true, allow_debt = true;
+SELECT is(sale('sender', 'L-4', 100), 'posted 100', 'an order');
+SELECT transfer_points(m('sender'), enrol('friend'), 80, 'T', at => '2024-02-05 12:00+08') \gset
+SELECT is(back('L-4', 'R-1') || ', ' || wallet('sender') || ', ' || wallet('friend'), '100.00 cash 100.00, clawed 100, debt 80, none = -80 debt 80, 80 to 26-02-02 = 80', 'what was sent to a friend is owed by who earned it');
+-- they paid a debt of 60 when they became active
+SELECT adjust_points(enrol('debtor'), -60, 'x', 'A', '2024-02-01 10:00+08') \gset
+UPDATE program SET pending_days = 5;
+SELECT is(sale('debtor', 'L-5', 100) || ', ' || back('L-5', 'R-1') || ', ' || wallet('debtor'), 'pending 100, 100.00 cash 100.00, clawed 100, debt 60, none = -60 debt 60', 'what paid a debt is owed again');
+UPDATE program SET pending_days = 0, transfers = false, allow_debt = false;
 
 -- ------------------------------------------------------------------ the points that paid
 

@@ -97,9 +97,18 @@ ALTER TABLE membership.program OWNER TO regress_super;
 SELECT membership.find_member('phone', '13800000001');
 \echo :SQLSTATE
 ROLLBACK;
--- tables of a later version than the library
+-- tables of a later version than the library, and of one that it no longer serves
 BEGIN;
 UPDATE membership.program SET table_version = 99;
+SAVEPOINT later;
+SELECT membership.find_member('phone', '13800000001');
+\echo :SQLSTATE
+ROLLBACK TO later;
+SELECT membership.upgrade_program();
+\echo :SQLSTATE
+ROLLBACK;
+BEGIN;
+UPDATE membership.program SET table_version = 0;
 SELECT membership.find_member('phone', '13800000001');
 \echo :SQLSTATE
 ROLLBACK;
@@ -559,6 +568,103 @@ INSERT INTO membership.earn_rule (rule_id, code, name, effect, value, expiry) VA
 \echo :SQLSTATE
 INSERT INTO membership.earn_rule (rule_id, code, name, effect, value, stack_group) VALUES (1, 'x', 'X', 'multiplier', 2, 'g'), (2, 'y', 'Y', 'rate', 2, 'g');
 \echo :SQLSTATE
+
+-- refunds and corrections: R-1 of two lines, of which 10.00 were returned, R-2 as it was sold, R-0 not sold yet
+SELECT points FROM membership.accrue_points(1, 1, 100, 'R-1', lines => '[{"amount": 60, "quantity": 2}, {"amount": 40}]');
+SELECT points_clawed FROM membership.refund_order(1, 'R-1', 'f', 10);
+SELECT points FROM membership.accrue_points(1, 1, 20, 'R-2');
+SELECT status FROM membership.refund_order(1, 'R-0', 'g', 10);
+SELECT membership.refund_order(NULL, 'R-1', 'x');
+\echo :SQLSTATE
+SELECT membership.refund_order(9, 'R-1', 'x');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, '', 'x');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', NULL);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', -1);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', 0.001);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', 0);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', 100.01);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '{}');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[1]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"amount": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 0, "amount": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 1, "amount": "1"}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 1, "quantity": 0}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 1, "price": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 1, "amount": 1}, {"line_no": 1, "amount": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', 3, '[{"line_no": 1, "amount": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 3, "amount": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 2, "quantity": 1}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 1, "quantity": 3}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => '[{"line_no": 1, "amount": 60.01}]');
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', lines => (SELECT jsonb_agg(jsonb_build_object('line_no', n, 'amount', 1)) FROM generate_series(1, 1001) n));
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'x', 10, member_id => 2);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'f', 11);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-1', 'f', 10, member_id => 2);
+\echo :SQLSTATE
+SELECT membership.refund_order(1, 'R-0', 'g', 11);
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'R-3', exchange_of => 'R-9');
+\echo :SQLSTATE
+SELECT membership.accrue_points(2, 1, 10, 'R-3', exchange_of => 'R-1');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'R-3', exchange_of => 'R-2');
+\echo :SQLSTATE
+SELECT membership.accrue_points(1, 1, 10, 'R-3', exchange_of => '');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-9', 10, NULL, 'c', 'x');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-0', 10, NULL, 'c', 'x');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-1', 10, NULL, 'c', 'x');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-2', NULL, NULL, 'c', 'x');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-2', -1, NULL, 'c', 'x');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-2', 10, '[{"amount": 9}]', 'c', 'x');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-2', 10, NULL, NULL, 'x');
+\echo :SQLSTATE
+SELECT membership.correct_purchase(1, 'R-2', 10, NULL, 'c', NULL);
+\echo :SQLSTATE
+SELECT membership.reassign_purchase(1, 'R-9', 2, 'x');
+\echo :SQLSTATE
+SELECT membership.reassign_purchase(1, 'R-1', 2, 'x');
+\echo :SQLSTATE
+SELECT membership.reassign_purchase(1, 'R-2', NULL, 'x');
+\echo :SQLSTATE
+SELECT membership.reassign_purchase(1, 'R-2', 99, 'x');
+\echo :SQLSTATE
+SELECT membership.reassign_purchase(1, 'R-2', 2, '');
+\echo :SQLSTATE
+SELECT * FROM refusal($$ SELECT membership.refund_order(1, 'R-1', 'x', at => now() + interval '1 day') $$);
 
 -- a transaction that must not write
 BEGIN READ ONLY;
