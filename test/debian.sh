@@ -10,7 +10,7 @@ fi
 PGBIN=/usr/lib/postgresql/$PGVERSION/bin
 BUILD_PACKAGES="make gcc libc6-dev postgresql-$PGVERSION postgresql-server-dev-$PGVERSION"
 TEST_PACKAGES="perl libipc-run-perl libtap-parser-sourcehandler-pgtap-perl postgresql-$PGVERSION-pgtap
-               postgresql-$PGVERSION-plpgsql-check python3-psycopg"
+               postgresql-$PGVERSION-plpgsql-check postgresql-$PGVERSION-cron python3-psycopg"
 NODE_PACKAGES="nodejs node-pg"
 LINT_PACKAGES="clang-format cppcheck"
 FUZZ_PACKAGES="clang libclang-rt-dev"

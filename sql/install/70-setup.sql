@@ -2,7 +2,7 @@
 
 -- Not the library's: a newer one serves the functions of an older version, which make tables of an older version.
 CREATE FUNCTION membership._table_version() RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 1 $$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 2 $$;
 COMMENT ON FUNCTION membership._table_version IS 'The table version that create_program() makes and upgrade_program() brings a programme to.';
 
 CREATE FUNCTION membership._currency_digits(currency text) RETURNS integer
@@ -110,6 +110,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership._need_program IS 'Refuses to go on without a programme (MB001).';
+
+CREATE FUNCTION membership._need_tables(version integer) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    found_version integer;
+BEGIN
+    PERFORM membership._need_program();
+    SELECT p.table_version INTO found_version FROM membership.program p;
+    IF found_version < version THEN
+        RAISE EXCEPTION 'this call needs the programme''s tables in version %', version
+            USING ERRCODE = 'MB402', DETAIL = format('They have version %s.', found_version), HINT = 'Run SELECT membership.upgrade_program().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION membership._need_tables IS 'Refuses what the programme''s tables are too old for (MB402).';
 
 CREATE FUNCTION membership._install_preset(preset text, name text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

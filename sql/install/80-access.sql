@@ -7,13 +7,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('EXECUTE', 'FUNCTION', '{application,operator}',
          '{enroll_member,find_member,add_identity,replace_identity,remove_identity,update_member,set_tags,accrue_points,accrue_batch,accrue_trigger,preview_accrual,grant_points,quote_redemption,redeem_points,reverse_redemption,authorize_points,capture_points,void_points,transfer_points,refund_order,attr_date}'),
         ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from,refund_from}'),
+        ('EXECUTE', 'PROCEDURE', '{operator}', '{expire_points,release_holds,announce_expiry,prune_context}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
-        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,merge_members,erase_member,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{schedule_jobs,unschedule_jobs,doctor,_cron_setting,_in_cron_database,_sweep,_cron_nightly,_planned_jobs,_need_cron,_need_program,_table_version,_doctor_owner,_doctor_version,_doctor_setting,_doctor_job,_doctor_sweep,_doctor_backlog}'),
+        ('SELECT', 'TABLE', '{operator}', '{_due}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
-         '{member_balance,member_holds,member_lots,expiring_soon,member_statement,member_tier_progress}'),
-        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily,refund,refund_exception,clawback_loss}'),
+         '{member_balance,member_holds,member_lots,expiring_soon,member_statement,member_tier_progress,member_alias}'),
+        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily,point_liability,point_breakage,refund,refund_exception,clawback_loss}'),
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
+        ('SELECT', 'TABLE', '{operator,analyst}', '{job_run}'),
+        ('SELECT, UPDATE, DELETE', 'TABLE', '{application,operator}', '{event}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{program,party,mall,merchant,contract,tier,wallet,earn_rule,burn_rule}'),
         ('INSERT, UPDATE', 'TABLE', '{operator}', '{party,mall,merchant,contract,tier,earn_rule,burn_rule}'),
         ('UPDATE (name, phone_country, base_rate, award_rounding, expiry, min_life_days, extend_on_activity, pending_days, claim_days, max_future, allow_debt, tier_window_months, stacking, reinstatement_days, clawback, charge_cash, liability_price, transfers, transfer_minimum, transfer_daily_limit)',
@@ -22,6 +27,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
      CROSS JOIN LATERAL unnest(l.names::text[]) n (name)
      CROSS JOIN LATERAL (SELECT l.privilege, l.class, n.name) a
      WHERE _access.kind = ANY (l.kinds::text[])
+       -- what upgrade_program() has yet to make
+       AND (l.class <> 'TABLE' OR to_regclass('membership.' || n.name) IS NOT NULL)
 $$;
 COMMENT ON FUNCTION membership._access IS 'The rights of a kind of role, each as GRANT and REVOKE name it.';
 

@@ -74,10 +74,17 @@ SELECT a.member_id, w.code AS wallet,
               coalesce(sum(l.remaining - l.held) FILTER (WHERE NOT l.dead
                   AND l.expires_at <= statement_timestamp() + interval '30 days'), 0)::bigint AS expiring_30d
          FROM membership._lot_now l
-        WHERE l.member_id = a.member_id AND l.wallet_id = a.wallet_id) n;
+        WHERE l.member_id = a.member_id AND l.wallet_id = a.wallet_id) n
+ WHERE a.order_spends >= 0; -- a merged member has none of its own
 COMMENT ON VIEW membership.member_balance IS 'Balances now, points. balance = alive lots - debt; available = balance - held - pending, nothing can be spent when it is not positive.';
 COMMENT ON COLUMN membership.member_balance.next_expiry IS 'When the next points die; NULL = none will.';
 COMMENT ON COLUMN membership.member_balance.expiring_30d IS 'Points that die within 30 days if not spent.';
+
+-- next_expiry lies in the past only until the account is touched or swept.
+CREATE OR REPLACE VIEW membership._due AS
+SELECT count(*) AS accounts, min(a.next_expiry) AS since
+  FROM membership.account a
+ WHERE a.next_expiry < statement_timestamp() - interval '1 day';
 
 -- Where midnight is skipped or comes twice, one of the two readings is a day too late.
 CREATE OR REPLACE VIEW membership.expiring_soon AS
@@ -104,7 +111,7 @@ SELECT j.member_id, j.journal_no, e.entry_no, j.verb, coalesce(e.points, 0) AS p
          ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1
   LEFT JOIN membership.merchant m ON m.merchant_id = j.merchant_id;
 COMMENT ON VIEW membership.member_statement IS 'Points statement (积分明细): every entry, and every event that moved no points.';
-COMMENT ON COLUMN membership.member_statement.counterpart_id IS 'Of a transfer: the other member.';
+COMMENT ON COLUMN membership.member_statement.counterpart_id IS 'Of a transfer or merge: the other member. With refers_to: whose event that is.';
 COMMENT ON COLUMN membership.member_statement.refers_to IS 'journal_no of the event that this one is about: of a refund, its sale.';
 COMMENT ON COLUMN membership.member_statement.last_entry_no IS 'The member''s last entry after the event; places events without entries between those with.';
 
@@ -127,7 +134,8 @@ SELECT m.member_id, t.code AS tier, m.tier_since, m.tier_expires_at, m.tier_lock
          FROM membership.tier x
         WHERE x.rank > t.rank AND x.qualify_basis IS NOT NULL
         ORDER BY x.rank
-        LIMIT 1) n ON true;
+        LIMIT 1) n ON true
+ WHERE m.status <> 'merged';
 COMMENT ON VIEW membership.member_tier_progress IS 'Tier of each member, basis spend (currency) in the tier window up to today, and what is missing to the next tier.';
 
 CREATE OR REPLACE VIEW membership.merchant_unsettled AS
@@ -164,13 +172,14 @@ SELECT f.rule_id, r.code, f.version, f.sqlstate, f.message, count(*) AS failures
  GROUP BY f.rule_id, r.code, f.version, f.sqlstate, f.message;
 COMMENT ON VIEW membership.rule_error IS 'How often the condition of a rule failed on the data of a purchase, by version and error, and when last.';
 
--- A reversal takes back on the day of what it reverses.
+-- A reversal takes back on the day of what it reverses, also when the member was merged since.
 CREATE OR REPLACE VIEW membership.redemption_daily AS
 SELECT r.day, r.purpose, r.merchant_id, (count(*) - count(b.journal_no))::bigint AS redemptions,
        coalesce(sum(-r.points) FILTER (WHERE b.journal_no IS NULL), 0)::bigint AS points,
        coalesce(sum(r.amount) FILTER (WHERE b.journal_no IS NULL), 0)::numeric(18, @digits@) AS cash_value
   FROM membership.journal r
-  LEFT JOIN membership.journal b ON b.member_id = r.member_id AND b.refers_to = r.journal_no AND b.verb = 'reversal'
+  LEFT JOIN membership.journal b
+         ON coalesce(b.counterpart_id, b.member_id) = r.member_id AND b.refers_to = r.journal_no AND b.verb = 'reversal'
  WHERE r.verb IN ('redemption', 'capture')
  GROUP BY r.day, r.purpose, r.merchant_id;
 COMMENT ON VIEW membership.redemption_daily IS 'Redemptions and captured holds by day, purpose and merchant, less those reversed: number, points, worth (currency).';
@@ -184,8 +193,8 @@ SELECT c.merchant_id, c.order_ref, c.refund_ref,
 COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
 
 CREATE OR REPLACE VIEW membership.clawback_loss AS
-SELECT r.member_id, r.journal_no, j.merchant_id, j.order_ref, j.posted_at, r.loss AS points, r.cash_shortfall
+SELECT r.posted_id AS member_id, r.journal_no, j.merchant_id, j.order_ref, j.posted_at, r.loss AS points, r.cash_shortfall
   FROM membership.refund r
-  JOIN membership.journal j ON j.member_id = r.member_id AND j.journal_no = r.journal_no
+  JOIN membership.journal j ON j.member_id = r.posted_id AND j.journal_no = r.journal_no
  WHERE r.loss > 0;
 COMMENT ON VIEW membership.clawback_loss IS 'Points of returned goods that program.clawback left with the member, and what the till was told to keep for them (currency).';

@@ -106,13 +106,14 @@ SELECT a.member_id, 'order_spends_are_counted', coalesce(s.n, 0)::text, a.order_
                FROM (SELECT member_id FROM membership.order_spend
                      UNION ALL SELECT member_id FROM membership.hold WHERE order_ref IS NOT NULL) x
               GROUP BY member_id) s ON s.member_id = a.member_id
- WHERE a.order_spends <> CASE a.wallet_id WHEN 1 THEN coalesce(s.n, 0) ELSE 0 END
+ WHERE a.order_spends <> CASE a.wallet_id WHEN 1 THEN coalesce(s.n, 0) ELSE 0 END AND (a.order_spends <> -1 OR s.n > 0)
 UNION ALL
 SELECT s.member_id, 'order_spend_has_its_redemption', format('journal %s: a redemption or capture for the order', s.journal_no),
        coalesce(j.verb, 'no journal row')
   FROM membership.order_spend s
   LEFT JOIN membership.journal j ON j.member_id = s.member_id AND j.journal_no = s.journal_no
- WHERE j.verb IS NULL OR j.verb NOT IN ('redemption', 'capture') OR (j.merchant_id, j.order_ref) IS DISTINCT FROM (s.merchant_id, s.order_ref)
+ WHERE j.verb IS NULL OR NOT (j.verb IN ('redemption', 'capture') OR (j.verb = 'merge_in' AND j.refers_to IS NOT NULL))
+    OR (j.merchant_id, j.order_ref) IS DISTINCT FROM (s.merchant_id, s.order_ref)
 UNION ALL
 SELECT a.member_id, 'next_expiry_not_after_any_lot', l.expires_at::text, coalesce(a.next_expiry::text, 'never')
   FROM membership.account a
@@ -181,7 +182,7 @@ SELECT j.member_id, 'journal_row_is_whole', 'a known verb and status, and every 
   FROM membership.journal j
  WHERE j.verb NOT IN ('enrolment', 'accrual', 'review', 'grant', 'opening', 'adjustment', 'expiry', 'debt_payment', 'extension',
                       'tier_change', 'status_change', 'identity_change', 'redemption', 'authorization', 'capture', 'void', 'timeout', 'reversal',
-                      'transfer_out', 'transfer_in', 'refund', 'correction', 'reassignment')
+                      'transfer_out', 'transfer_in', 'refund', 'correction', 'reassignment', 'merge_out', 'merge_in', 'erasure')
     OR j.status NOT IN ('posted', 'pending', 'review', 'rejected', 'imported')
     OR (j.verb = 'accrual' AND num_nulls(j.merchant_id, j.order_ref, j.channel, j.amount, j.basis, j.merchant_collected,
         j.status, j.points_wanted, j.base_points, j.base_rate, j.rounding, j.tier_id, j.tier_multiplier, j.tier_after,
@@ -213,6 +214,11 @@ SELECT f.member_id, 'rule_failure_has_its_purchase', format('journal %s: an accr
   FROM membership.rule_failure f
   LEFT JOIN membership.journal j ON j.member_id = f.member_id AND j.journal_no = f.journal_no
  WHERE j.verb IS DISTINCT FROM 'accrual'
+UNION ALL
+SELECT m.member_id, 'liability_has_every_point', format('journal %s: %s, %s points', m.journal_no, m.verb, m.points),
+       format('%s points', m.issued + m.imported + m.redeemed + m.expired + m.clawed + m.adjusted + m.transferred)
+  FROM membership._movement m
+ WHERE m.points <> m.issued + m.imported + m.redeemed + m.expired + m.clawed + m.adjusted + m.transferred
 
 -- keys and the rows they stand for
 UNION ALL
@@ -224,7 +230,7 @@ SELECT coalesce(r.member_id, j.member_id), 'receipt_and_purchase_belong_together
               WHERE a.verb = 'accrual'
                 -- one that was corrected or reassigned has handed its receipt on
                 AND NOT EXISTS (SELECT FROM membership.refund t
-                                  JOIN membership.journal e ON e.member_id = t.member_id AND e.journal_no = t.journal_no
+                                  JOIN membership.journal e ON e.member_id = t.posted_id AND e.journal_no = t.journal_no
                                  WHERE t.member_id = a.member_id AND t.purchase_no = a.journal_no AND e.verb <> 'refund')) j
          ON r.member_id = j.member_id AND r.journal_no = j.journal_no
  WHERE r.member_id IS NULL OR j.member_id IS NULL OR (r.merchant_id, r.order_ref) IS DISTINCT FROM (j.merchant_id, j.order_ref)
@@ -266,11 +272,15 @@ SELECT coalesce(a.member_id, j.member_id), 'activity_is_sum_of_journal',
                        FROM membership.journal p
                       WHERE p.verb IN ('accrual', 'review')
                      UNION ALL
-                     SELECT p.member_id, p.day, -r.complete::integer, -e.basis, -(r.points_clawed + r.loss + r.points_expired),
+                     SELECT e.member_id, p.day, -r.complete::integer, -e.basis, -(r.points_clawed + r.loss + r.points_expired),
                             coalesce(e.growth, 0)
-                       FROM membership.refund r
-                       JOIN membership.journal e ON e.member_id = r.member_id AND e.journal_no = r.journal_no
-                       JOIN membership.journal p ON p.member_id = r.member_id AND p.journal_no = r.purchase_no) x
+                       FROM membership.journal e
+                       JOIN membership.refund r ON r.member_id = CASE e.verb WHEN 'refund' THEN coalesce(e.counterpart_id, e.member_id) ELSE e.member_id END
+                        AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no
+                       JOIN membership.journal p ON p.member_id = r.member_id AND p.journal_no = r.purchase_no
+                      WHERE e.verb IN ('refund', 'correction', 'reassignment')
+                     UNION ALL
+                     SELECT member_id, day, purchases, basis, points_earned, growth FROM membership.activity_move) x
               GROUP BY x.member_id, x.day) j ON a.member_id = j.member_id AND a.day = j.day
  WHERE (coalesce(a.purchases, 0), coalesce(a.basis, 0), coalesce(a.points_earned, 0), coalesce(a.growth, 0))
        IS DISTINCT FROM (coalesce(j.purchases, 0), coalesce(j.basis, 0), coalesce(j.points, 0), coalesce(j.growth, 0))
@@ -310,7 +320,10 @@ SELECT j.member_id, 'tenders_are_what_was_redeemed', format('journal %s: %s poin
   FROM membership.journal j
  CROSS JOIN LATERAL (SELECT coalesce(sum(-r.points), 0) AS points, coalesce(sum(r.amount), 0) AS value
                        FROM jsonb_array_elements_text(j.tenders -> 'spent') n
-                       JOIN membership.journal r ON r.member_id = j.member_id AND r.journal_no = n::bigint
+                       JOIN membership.journal s ON s.member_id = j.member_id AND s.journal_no = n::bigint
+                       -- what came by a merge stands for an event of the merged member
+                       JOIN membership.journal r ON r.member_id = CASE s.verb WHEN 'merge_in' THEN s.counterpart_id ELSE s.member_id END
+                        AND r.journal_no = CASE s.verb WHEN 'merge_in' THEN s.refers_to ELSE s.journal_no END
                         AND r.verb IN ('redemption', 'capture')) t
  WHERE j.tenders IS NOT NULL
    AND ((j.tenders ->> 'points')::numeric, (j.tenders ->> 'value')::numeric) IS DISTINCT FROM (t.points, t.value)
@@ -321,29 +334,85 @@ SELECT coalesce(a.member_id, j.member_id), 'points_redeemed_of_a_day', format('%
   FULL JOIN (SELECT member_id, day, sum(points) AS points
                FROM (SELECT r.member_id, r.day, -r.points AS points FROM membership.journal r WHERE r.verb IN ('redemption', 'capture')
                      UNION ALL
-                     SELECT r.member_id, r.day, r.points FROM membership.journal b
-                       JOIN membership.journal r ON r.member_id = b.member_id AND r.journal_no = b.refers_to
+                     SELECT b.member_id, r.day, r.points FROM membership.journal b
+                       JOIN membership.journal r ON r.member_id = coalesce(b.counterpart_id, b.member_id) AND r.journal_no = b.refers_to
                       WHERE b.verb = 'reversal'
                      UNION ALL
-                     -- refunds give the last taken back first
-                     SELECT w.member_id, w.day, -least(w.points, greatest(0, w.given_back - (w.so_far - w.points)))
-                       FROM (SELECT p.member_id, r.day, -r.points AS points, g.points AS given_back,
-                                    sum(-r.points) OVER (PARTITION BY p.member_id, p.journal_no ORDER BY r.journal_no DESC) AS so_far
-                               FROM membership.journal p
-                               JOIN (SELECT member_id, purchase_no, sum(points_restored + points_forfeited) AS points
-                                       FROM membership.refund GROUP BY member_id, purchase_no) g
-                                      ON g.member_id = p.member_id AND g.purchase_no = p.journal_no
-                              CROSS JOIN jsonb_array_elements_text(p.tenders -> 'spent') n
-                               JOIN membership.journal r ON r.member_id = p.member_id AND r.journal_no = n::bigint) w) x
+                     SELECT member_id, day, points_redeemed FROM membership.activity_move
+                     UNION ALL
+                     -- refunds give the last taken back first, each from where the ones before ended
+                     SELECT e.member_id, w.day, -greatest(0, least(c.so_far, w.upto)
+                                                             - greatest(c.so_far - r.points_restored - r.points_forfeited, w.upto - w.points))
+                       FROM membership.journal e
+                       JOIN membership.refund r ON r.member_id = coalesce(e.counterpart_id, e.member_id)
+                        AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no
+                      CROSS JOIN LATERAL (SELECT sum((x.value ->> 'restored')::bigint) AS so_far FROM jsonb_array_elements(r.lines) x) c
+                      CROSS JOIN LATERAL (SELECT t.day, -t.points AS points, sum(-t.points) OVER (ORDER BY s.journal_no DESC) AS upto
+                                            FROM membership.journal p
+                                           CROSS JOIN jsonb_array_elements_text(p.tenders -> 'spent') n
+                                            JOIN membership.journal s ON s.member_id = p.member_id AND s.journal_no = n::bigint
+                                            JOIN membership.journal t ON t.member_id = CASE s.verb WHEN 'merge_in' THEN s.counterpart_id ELSE s.member_id END
+                                             AND t.journal_no = CASE s.verb WHEN 'merge_in' THEN s.refers_to ELSE s.journal_no END
+                                           WHERE p.member_id = r.member_id AND p.journal_no = r.purchase_no) w
+                      WHERE e.verb = 'refund') x
               GROUP BY member_id, day) j ON j.member_id = a.member_id AND j.day = a.day
  WHERE coalesce(a.points_redeemed, 0) <> coalesce(j.points, 0)
 UNION ALL
 SELECT j.member_id, 'transfer_has_its_counterpart', format('journal %s: %s points at member %s', j.journal_no, -j.points, j.counterpart_id), 'none'
   FROM membership.journal j
- WHERE j.verb IN ('transfer_out', 'transfer_in')
+ WHERE (j.verb IN ('transfer_out', 'transfer_in', 'merge_out') OR (j.verb = 'merge_in' AND j.refers_to IS NULL))
    AND NOT EXISTS (SELECT FROM membership.journal c
                     WHERE c.member_id = j.counterpart_id AND c.counterpart_id = j.member_id AND c.points = -j.points
-                      AND c.posted_at = j.posted_at AND c.verb = CASE j.verb WHEN 'transfer_in' THEN 'transfer_out' ELSE 'transfer_in' END)
+                      AND c.posted_at = j.posted_at AND c.refers_to IS NULL
+                      AND c.verb = CASE j.verb WHEN 'transfer_in' THEN 'transfer_out' WHEN 'transfer_out' THEN 'transfer_in'
+                                               WHEN 'merge_in' THEN 'merge_out' ELSE 'merge_in' END)
+
+-- merged members
+UNION ALL
+SELECT m.member_id, 'merged_member_has_its_survivor', 'status merged, a mark on the account and a survivor that was not merged; or none of these',
+       format('status %s, order_spends %s, survivor %s of status %s', m.status, a.order_spends, coalesce(x.survivor_id::text, 'none'), coalesce(s.status, 'none'))
+  FROM membership.member m
+  LEFT JOIN membership.account a ON a.member_id = m.member_id AND a.wallet_id = 1
+  LEFT JOIN membership.member_alias x ON x.member_id = m.member_id
+  LEFT JOIN membership.member s ON s.member_id = x.survivor_id
+ WHERE (m.status = 'merged', coalesce(a.order_spends = -1, x.member_id IS NOT NULL), coalesce(s.status <> 'merged', false))
+       IS DISTINCT FROM (x.member_id IS NOT NULL, x.member_id IS NOT NULL, x.member_id IS NOT NULL)
+UNION ALL
+SELECT x.member_id, 'merged_member_has_nothing', 'no points, no debt, no activity, no identity, nothing spent on orders to come',
+       format('balance %s, debt %s', a.balance, a.debt)
+  FROM membership.member_alias x
+  LEFT JOIN membership.account a ON a.member_id = x.member_id
+ WHERE a.balance <> 0 OR a.debt <> 0
+    OR EXISTS (SELECT FROM membership.lot y WHERE y.member_id = x.member_id)
+    OR EXISTS (SELECT FROM membership.activity_day y WHERE y.member_id = x.member_id)
+    OR EXISTS (SELECT FROM membership.member_identity y WHERE y.member_id = x.member_id)
+    OR EXISTS (SELECT FROM membership.order_spend y WHERE y.member_id = x.member_id)
+UNION ALL
+SELECT o.member_id, 'merged_lots_live_on_unchanged', format('journal %s: lots %s', o.journal_no, o.lots), coalesce(i.lots, 'none')
+  FROM (SELECT j.member_id, j.journal_no, j.counterpart_id, j.posted_at,
+               string_agg(format('%s %s %s %s', -e.points, l.active_at, l.expires_at, l.origin), ', ' ORDER BY e.entry_no) AS lots
+          FROM membership.journal j
+          JOIN membership.ledger_entry e ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1 AND e.lot_no <> 0
+          JOIN membership.ledger_entry l ON l.member_id = e.member_id AND l.wallet_id = 1 AND l.entry_no = e.lot_no
+         WHERE j.verb = 'merge_out'
+         GROUP BY j.member_id, j.journal_no, j.counterpart_id, j.posted_at) o
+ CROSS JOIN LATERAL (SELECT string_agg(format('%s %s %s %s', e.points, e.active_at, e.expires_at, e.origin), ', ' ORDER BY e.entry_no) AS lots
+                       FROM membership.journal j
+                       JOIN membership.ledger_entry e ON e.member_id = j.member_id AND e.journal_no = j.journal_no AND e.wallet_id = 1
+                                                     AND e.lot_no = e.entry_no
+                      WHERE j.member_id = o.counterpart_id AND j.verb = 'merge_in' AND j.counterpart_id = o.member_id
+                        AND j.refers_to IS NULL AND j.posted_at = o.posted_at) i
+ WHERE i.lots IS DISTINCT FROM o.lots
+UNION ALL
+SELECT v.member_id, 'activity_moves_add_up', format('journal %s, %s: the opposite at member %s', v.journal_no, v.day, j.counterpart_id), coalesce(j.verb, 'no journal row')
+  FROM membership.activity_move v
+  LEFT JOIN membership.journal j ON j.member_id = v.member_id AND j.journal_no = v.journal_no
+ WHERE NOT EXISTS (SELECT FROM membership.activity_move w
+                     JOIN membership.journal c ON c.member_id = w.member_id AND c.journal_no = w.journal_no
+                    WHERE w.member_id = j.counterpart_id AND c.counterpart_id = v.member_id AND w.day = v.day
+                      AND j.verb IN ('merge_out', 'merge_in') AND c.verb IN ('merge_out', 'merge_in') AND c.verb <> j.verb
+                      AND (w.purchases, w.basis, w.points_earned, w.growth, w.points_redeemed, w.refunded_of_day, w.refunded_on_day)
+                          = (-v.purchases, -v.basis, -v.points_earned, -v.growth, -v.points_redeemed, -v.refunded_of_day, -v.refunded_on_day))
 
 -- refunds against their sales
 UNION ALL
@@ -352,7 +421,7 @@ SELECT r.member_id, 'refund_is_whole',
               r.points_restored + r.points_forfeited - r.points_clawed),
        format('%s of journal %s, amount %s, %s points', coalesce(e.verb, 'no journal row'), e.refers_to, e.amount, e.points)
   FROM membership.refund r
-  LEFT JOIN membership.journal e ON e.member_id = r.member_id AND e.journal_no = r.journal_no
+  LEFT JOIN membership.journal e ON e.member_id = r.posted_id AND e.journal_no = r.journal_no
  WHERE (e.refers_to, e.amount, e.points)
        IS DISTINCT FROM (r.purchase_no, r.amount, r.points_restored + r.points_forfeited - r.points_clawed)
     OR e.verb NOT IN ('refund', 'correction', 'reassignment') OR r.cash_amount > r.amount OR r.cash_shortfall > r.cash_amount
@@ -363,7 +432,8 @@ SELECT e.member_id, 'refund_has_its_row', format('journal %s: a row of refund', 
   FROM membership.journal e
  WHERE e.verb IN ('refund', 'correction', 'reassignment')
    AND NOT EXISTS (SELECT FROM membership.refund r
-                    WHERE r.member_id = e.member_id AND r.purchase_no = e.refers_to AND r.journal_no = e.journal_no)
+                    WHERE r.member_id = CASE e.verb WHEN 'refund' THEN coalesce(e.counterpart_id, e.member_id) ELSE e.member_id END
+                      AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no)
 UNION ALL
 SELECT p.member_id, 'refunds_not_more_than_the_sale',
        format('journal %s: at most %s, %s points given back, %s taken back', p.journal_no, p.amount,
@@ -398,12 +468,12 @@ SELECT s.member_id, 'splits_are_not_reversed_twice',
           FROM (SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, 0::numeric AS owed,
                        -- a re-evaluation may make a funder owe more: a row the way of the sale's
                        CASE WHEN EXISTS (SELECT FROM membership.merchant_split o
-                                          WHERE o.member_id = t.member_id AND o.merchant_id = t.merchant_id AND o.kind = t.kind
+                                          WHERE o.member_id = r.member_id AND o.merchant_id = t.merchant_id AND o.kind = t.kind
                                             AND o.journal_no = r.purchase_no AND o.payer_party_id = t.payer_party_id
                                             AND o.payee_party_id = t.payee_party_id AND t.payer_party_id <> t.payee_party_id)
                             THEN -t.amount ELSE t.amount END AS reversed, r.complete
                   FROM membership.refund r
-                  JOIN membership.merchant_split t ON t.member_id = r.member_id AND t.journal_no = r.journal_no
+                  JOIN membership.merchant_split t ON t.member_id = r.posted_id AND t.journal_no = r.journal_no
                 UNION ALL
                 SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, r.complete
                   FROM (SELECT member_id, purchase_no, bool_or(complete) AS complete FROM membership.refund
@@ -423,8 +493,10 @@ SELECT coalesce(a.member_id, r.member_id), 'refunded_of_and_on_a_day',
   FROM membership.activity_day a
   FULL JOIN (SELECT x.member_id, x.day, sum(x.of_day) AS of_day, sum(x.on_day) AS on_day
                FROM (SELECT e.member_id, p.day, e.amount AS of_day, 0 AS on_day FROM membership.journal e
-                       JOIN membership.journal p ON p.member_id = e.member_id AND p.journal_no = e.refers_to
+                       JOIN membership.journal p ON p.member_id = coalesce(e.counterpart_id, e.member_id) AND p.journal_no = e.refers_to
                       WHERE e.verb = 'refund'
+                     UNION ALL
+                     SELECT member_id, day, refunded_of_day, refunded_on_day FROM membership.activity_move
                      UNION ALL
                      SELECT e.member_id, e.day, 0, e.amount FROM membership.journal e WHERE e.verb = 'refund') x
               GROUP BY x.member_id, x.day) r ON r.member_id = a.member_id AND r.day = a.day
@@ -435,16 +507,17 @@ SELECT c.member_id, 'refund_claim_has_its_refund', format('merchant %s order %s 
   FROM membership.refund_claim c
  WHERE c.journal_no IS NOT NULL
    AND NOT EXISTS (SELECT FROM membership.journal e
-                     JOIN membership.refund r ON r.member_id = e.member_id AND r.purchase_no = e.refers_to AND r.journal_no = e.journal_no
+                     JOIN membership.refund r ON r.member_id = CASE e.verb WHEN 'refund' THEN coalesce(e.counterpart_id, e.member_id) ELSE e.member_id END
+                      AND r.purchase_no = e.refers_to AND r.posted_id = e.member_id AND r.journal_no = e.journal_no
                     WHERE e.member_id = c.member_id AND e.journal_no = c.journal_no AND r.refund_ref = c.refund_ref)
 UNION ALL
 SELECT r.member_id, 'refund_has_its_claim', format('journal %s: refund %s claimed', r.journal_no, r.refund_ref), 'no claim'
   FROM membership.refund r
-  JOIN membership.journal e ON e.member_id = r.member_id AND e.journal_no = r.journal_no
+  JOIN membership.journal e ON e.member_id = r.posted_id AND e.journal_no = r.journal_no
  WHERE r.refund_ref IS NOT NULL
    AND NOT EXISTS (SELECT FROM membership.refund_claim c
                     WHERE c.merchant_id = e.merchant_id AND c.order_ref = e.order_ref AND c.refund_ref = r.refund_ref
-                      AND c.member_id = r.member_id AND c.journal_no = r.journal_no)
+                      AND c.member_id = r.posted_id AND c.journal_no = r.journal_no)
 UNION ALL
 SELECT x.member_id, 'exchanges_not_more_than_returned', format('journal %s: at most %s', x.purchase_no, coalesce(r.amount, 0)), x.amount::text
   FROM (SELECT member_id, purchase_no, sum(amount) AS amount FROM membership.exchange GROUP BY member_id, purchase_no) x

@@ -12,6 +12,7 @@
 #include "engine/accrue.h"
 #include "engine/canary.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/apply.h"
 #include "store/claim.h"
 #include "store/journal.h"
@@ -38,7 +39,8 @@ mbr_accrue_first_result(MbrSession *session, const MbrConfig *config, const MbrP
 {
     MbrEvent event;
 
-    if (receipt->member_id != args->member_id)
+    if (receipt->member_id != args->member_id &&
+        mbr_alias_survivor(session, receipt->member_id) != args->member_id)
         mbr_accrue_raise_other_member(args->order_ref);
     if (!by_ref && receipt->payload_hash != hash && !MBR_CANARY(CONTENT_IGNORED))
         mbr_raise_other_content("order_ref", args->order_ref);
@@ -106,7 +108,7 @@ mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *loa
 }
 
 void
-mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, const MbrConfig **config)
+mbr_accrue_one(MbrSession *session, MbrPurchaseArgs *args, MbrAccrual *result, const MbrConfig **config)
 {
     int64 hash = mbr_purchase_hash(args);
     MbrLoad load = mbr_accrue_load(args);
@@ -117,6 +119,7 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
     int64 journal_no;
 
     mbr_load(session, &load, &work);
+    args->member_id = load.member_id;
     *config = load.config;
     if (args->nrefs > 0 && !mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt) &&
         mbr_find_receipt_by_ref(session, args->refs, args->nrefs, args->merchant_id, args->order_ref,
@@ -157,7 +160,7 @@ mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *res
 
 /* A receipt already posted is shown as its first result, whatever else the preview was asked with. */
 static void
-preview(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, const MbrConfig **config)
+preview(MbrSession *session, MbrPurchaseArgs *args, MbrAccrual *result, const MbrConfig **config)
 {
     MbrLoad load = mbr_accrue_load(args);
     MbrReceipt receipt;
@@ -165,6 +168,7 @@ preview(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result, co
     MbrWork work;
 
     mbr_load(session, &load, &work);
+    args->member_id = load.member_id;
     *config = load.config;
     if (args->order_ref != NULL && mbr_find_receipt(session, args->merchant_id, args->order_ref, &receipt)) {
         mbr_accrue_first_result(session, load.config, args, receipt.payload_hash, &receipt, false, result);

@@ -10,9 +10,10 @@
 #include "api/tender.h"
 #include "store/session.h"
 
-/* Posts one purchase in an entered session; *config is the one it was judged by. */
-extern void mbr_accrue_one(MbrSession *session, const MbrPurchaseArgs *args, MbrAccrual *result,
-                           const MbrConfig **config);
+/* Posts one purchase in an entered session; *config is the one it was judged by. Of a merged member args
+ * become the survivor's. */
+extern void
+mbr_accrue_one(MbrSession *session, MbrPurchaseArgs *args, MbrAccrual *result, const MbrConfig **config);
 
 /*
  * The steps that a batch takes by itself.

@@ -20,6 +20,7 @@
 #include "api/batch.h"
 #include "api/contain.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/apply.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -127,12 +128,27 @@ lock_members(Batch *batch)
     pfree(ids);
 }
 
+/* The rows of merged members are their survivors'. */
+static void
+rename_members(Batch *batch)
+{
+    int64 *ids = palloc(sizeof(int64) * Max(batch->n, 1));
+
+    for (int i = 0; i < batch->n; i++)
+        ids[i] = batch->rows[i].args.member_id;
+    mbr_alias_resolve(batch->session, ids, batch->n);
+    for (int i = 0; i < batch->n; i++)
+        batch->rows[i].args.member_id = ids[i];
+    pfree(ids);
+}
+
 static void
 load_members(Batch *batch)
 {
     int64 earliest = earliest_moment(batch);
 
     batch->config = mbr_load_config(batch->session);
+    rename_members(batch);
     for (int i = 0; i < batch->nworks; i++)
         mbr_load_member(batch->session, batch->config, &batch->works[i]);
     for (int i = 0; i < batch->nworks; i++)

@@ -11,13 +11,13 @@
 #include "api/accrue.h"
 #include "api/args.h"
 #include "api/match.h"
+#include "api/pair.h"
 #include "api/refund.h"
 #include "api/result.h"
 #include "api/tender.h"
 #include "engine/ledger.h"
 #include "store/apply.h"
 #include "store/plan.h"
-#include "util/calendar.h"
 #include "util/error.h"
 #include "util/money.h"
 #include "util/payload.h"
@@ -69,10 +69,12 @@ refuse(const Correction *correction, const char *why)
 }
 
 static void
-check_order(const Correction *correction)
+check_order(const Correction *correction, const MbrWork *work)
 {
     const MbrSale *sale = &correction->sale;
 
+    if (sale->member_id != work->member.member_id)
+        refuse(correction, "Its member was merged into another.");
     if (mbr_refunded_sum(correction->session, correction->config, sale).count > 0)
         refuse(correction, "Goods of it were returned.");
     if (sale->undecided)
@@ -190,6 +192,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     MbrScratch scratch;
     int n;
 
+    work->taken_back = correction->to_member_id == 0 ? correction->refund.sale_no : 0;
     mbr_purchase_prepare(&correction->args, load, work, purchase);
     copy_lines(correction, purchase);
     for (int i = 0; i < purchase->nlines; i++)
@@ -207,6 +210,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     purchase->late = false;
     purchase->corrects = correction->to_member_id == 0;
     purchase->debt_before = correction->debt_before;
+    purchase->expired_before = correction->refund.points_expired;
     if (purchase->corrects) {
         purchase->status = correction->sale.granted ? MBR_ACCRUAL_POSTED : MBR_ACCRUAL_REJECTED;
         purchase->reason_code = correction->sale.granted               ? MBR_REASON_NONE
@@ -253,7 +257,7 @@ load_anew(const Correction *correction, int64 posted_at)
 {
     MbrLoad load = mbr_accrue_load(&correction->args);
 
-    load.new_lots = Max(load.new_lots, correction->sale.event.purchase.nlines); /* it may be copied */
+    load.new_lots = 2 * Max(load.new_lots, correction->sale.event.purchase.nlines); /* copied, or divided */
     load.new_splits = Max(load.new_splits, 4 * correction->sale.event.purchase.nlines);
     load.config = correction->config;
     load.at = posted_at;
@@ -309,7 +313,7 @@ correct(Correction *correction, MbrAccrual *result)
     if (is_repeated(correction, hash, result))
         return;
     read_sale(correction, &receipt);
-    check_order(correction);
+    check_order(correction, &work);
     if (work.member.status == MBR_MEMBER_CLOSED)
         work.refusal = MBR_REFUSED_CLOSED;
     mbr_raise_refusal(&work);
@@ -353,59 +357,35 @@ membership_correct_purchase(PG_FUNCTION_ARGS)
 
 /* ------------------------------------------------------------------ reassign */
 
-/* Both members, locked in the order of their numbers, at one moment. */
-static void
-load_both(Correction *correction, MbrLoad *loads, MbrWork *works)
-{
-    for (int i = 0; i < 2; i++)
-        if (!mbr_load_account(correction->session, loads[i].member_id, &works[i]))
-            mbr_raise_no_member(loads[i].member_id);
-    correction->config = mbr_load_config(correction->session);
-    for (int i = 0; i < 2; i++) {
-        loads[i].config = correction->config;
-        mbr_load_member(correction->session, correction->config, &works[i]);
-        mbr_load_posting(correction->session, &loads[i], &works[i]);
-    }
-    for (int i = 0; i < 2; i++) {
-        works[i].posted_at = Max(works[0].posted_at, works[1].posted_at);
-        works[i].occurred_at = works[i].posted_at;
-        works[i].day = works[i].posted_day = mbr_day_of(works[i].posted_at, correction->config->zone);
-        works[i].day_place = MBR_PLACE_UNKNOWN;
-        mbr_settle(&works[i]);
-    }
-}
-
 static void
 reassign(Correction *correction, MbrAccrual *result)
 {
     MbrReceipt receipt = find_order(correction);
-    int at_lower = receipt.member_id < correction->to_member_id ? 0 : 1; /* place of the old member */
-    MbrLoad loads[2];
-    MbrWork works[2];
-    MbrWork *all[2] = {&works[0], &works[1]};
-    MbrWork *from = &works[at_lower], *to = &works[1 - at_lower];
+    MbrPair pair;
+    MbrWork *from = &pair.works[0], *to = &pair.works[1];
+    MbrWork *all[2] = {from, to};
+    bool both = mbr_pair_load(correction->session, &pair, receipt.member_id, correction->to_member_id,
+                              correction->at);
     int64 journal_no, taken_no;
 
-    if (receipt.member_id == correction->to_member_id) {
-        correction->config = mbr_config_current(correction->session);
+    correction->config = pair.loads[0].config;
+    if (!both) {
         read_result(correction, receipt.member_id, receipt.journal_no, result);
         return;
     }
-    loads[at_lower] = load_of(correction, receipt.member_id);
-    loads[1 - at_lower] = load_of(correction, correction->to_member_id);
-    load_both(correction, loads, works);
+    correction->to_member_id = to->member.member_id;
     read_sale(correction, &receipt);
-    check_order(correction);
+    check_order(correction, from);
     if (to->member.status == MBR_MEMBER_CLOSED)
         to->refusal = MBR_REFUSED_CLOSED;
     mbr_raise_refusal(to);
     fill_args(correction, correction->to_member_id);
-    taken_no = take_back(correction, &loads[at_lower], from);
-    loads[1 - at_lower] = load_anew(correction, to->posted_at);
-    mbr_load_posting(correction->session, &loads[1 - at_lower], to);
+    taken_no = take_back(correction, &pair.loads[0], from);
+    pair.loads[1] = load_anew(correction, to->posted_at);
+    mbr_load_posting(correction->session, &pair.loads[1], to);
     journal_no = to->member.next_journal_no;
-    decide_anew(correction, &loads[1 - at_lower], to, taken_no, &result->purchase);
-    mbr_apply_all(correction->session, &loads[0], all, 2);
+    decide_anew(correction, &pair.loads[1], to, taken_no, &result->purchase);
+    mbr_apply_all(correction->session, &pair.loads[0], all, 2);
     finish(correction, taken_no, correction->to_member_id, journal_no, result);
 }
 

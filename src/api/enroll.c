@@ -119,6 +119,7 @@ enrolment_row(FunctionCallInfo fcinfo, MbrSession *session, const MbrEnrolment *
     char *code;
 
     mbr_arg_int8(&args, call->member_id);
+    mbr_arg_text(&args, mbr_referral_code(call->member_id));
     if (mbr_plan_run(session, MBR_PLAN_FIND_ENROLMENT, &args) != 1)
         elog(ERROR, "member " INT64_FORMAT " of an identity does not exist", call->member_id);
     code = mbr_col_text(0, 1);

@@ -7,11 +7,12 @@
 #include "store/apply.h"
 
 void
-mbr_change_begin(MbrSession *session, int64 member_id, bool closed_too, MbrLoad *load, MbrWork *work)
+mbr_change_begin(MbrSession *session, int64 *member_id, bool closed_too, MbrLoad *load, MbrWork *work)
 {
-    *load = (MbrLoad){.member_id = member_id, .at = MBR_NEVER, .occurred_at = MBR_NEVER};
+    *load = (MbrLoad){.member_id = *member_id, .at = MBR_NEVER, .occurred_at = MBR_NEVER};
     mbr_enter(session, false);
     mbr_load(session, load, work);
+    *member_id = work->member.member_id;
     if (work->member.status == MBR_MEMBER_CLOSED && !closed_too) {
         work->refusal = MBR_REFUSED_CLOSED;
         mbr_raise_refusal(work);

@@ -140,7 +140,8 @@ add_part(MbrPurchase *purchase, const MbrPurchase *part)
     MbrUse *uses = palloc(sizeof(MbrUse) * Max(purchase->nuses + part->nuses, 1));
     int n = purchase->nuses;
 
-    memcpy(uses, purchase->uses, sizeof(MbrUse) * purchase->nuses);
+    if (n > 0)
+        memcpy(uses, purchase->uses, sizeof(MbrUse) * n);
     for (int u = 0; u < part->nuses; u++)
         if (!has_failed(purchase, &part->uses[u]))
             uses[n++] = part->uses[u];

@@ -70,7 +70,7 @@ post_by_hand(FunctionCallInfo fcinfo, MbrSession *session, const HandPosting *ca
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_take_ref(session, load.config, call->member_id, call->verb, call->ref, hash, journal_no, &first))
+    if (!mbr_take_ref(session, load.config, &work.member, call->verb, call->ref, hash, journal_no, &first))
         return mbr_first_posting(fcinfo, &first);
     balance = mbr_adjust(&work, call->verb, call->points, work.posted_at, expiry_of(call, &load, &work),
                          call->reason);

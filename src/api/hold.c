@@ -32,6 +32,12 @@ typedef struct HoldArgs {
 
 /* ------------------------------------------------------------------ authorize */
 
+static bool
+within(int64 value, int64 most)
+{
+    return -most <= value && value <= most;
+}
+
 /* A month is 30 days; no time zone has a say. MBR_NEVER for null. */
 static int64
 get_ttl(FunctionCallInfo fcinfo, int arg)
@@ -42,7 +48,7 @@ get_ttl(FunctionCallInfo fcinfo, int arg)
     if (PG_ARGISNULL(arg))
         return MBR_NEVER;
     ttl = PG_GETARG_INTERVAL_P(arg);
-    if (Abs(ttl->month) > 1200 || Abs((int64)ttl->day) > 36600 || ttl->time > MAX_TTL || ttl->time < -MAX_TTL)
+    if (!within(ttl->month, 1200) || !within(ttl->day, 36600) || !within(ttl->time, MAX_TTL))
         span = 0;
     else
         span = (ttl->month * INT64CONST(30) + ttl->day) * USECS_PER_DAY + ttl->time;
@@ -71,7 +77,7 @@ authorize(FunctionCallInfo fcinfo, MbrSession *session, const MbrSpendArgs *args
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_AUTHORIZATION, args->ref,
+    if (!mbr_take_ref(session, load.config, &work.member, MBR_VERB_AUTHORIZATION, args->ref,
                       mbr_spend_hash(args, ttl), journal_no, &first))
         return mbr_first_posting(fcinfo, &first);
     mbr_spend_judge(session, &judged, mbr_spend_amount(args, load.config),
@@ -116,25 +122,26 @@ find_open(MbrMember *member, const char *ref)
 }
 
 bool
-mbr_hold_find_end(MbrSession *session, const MbrWork *work, const char *ref, MbrVerb *verb, int64 *journal_no)
+mbr_hold_find_end(MbrSession *session, const MbrWork *work, const char *ref, MbrHoldEnd *end)
 {
     MbrArgs query = MBR_NO_ARGS;
-    int64 hold_no, hash;
+    MbrKey hold;
 
-    if (!mbr_find_key(session, work->member.member_id, MBR_VERB_AUTHORIZATION, ref, &hold_no, &hash))
+    if (!mbr_find_key(session, &work->member, MBR_VERB_AUTHORIZATION, ref, 0, &hold))
         return false;
+    end->member_id = hold.member_id;
     for (int i = 0; i < work->njournals; i++)
-        if (work->journals[i].refers_to == hold_no) {
-            *verb = work->journals[i].verb;
-            *journal_no = work->journals[i].journal_no;
+        if (work->journals[i].refers_to == hold.journal_no && hold.member_id == work->member.member_id) {
+            end->verb = work->journals[i].verb;
+            end->journal_no = work->journals[i].journal_no;
             return true;
         }
-    mbr_arg_int8(&query, work->member.member_id);
-    mbr_arg_int8(&query, hold_no);
+    mbr_arg_int8(&query, hold.member_id);
+    mbr_arg_int8(&query, hold.journal_no);
     if (mbr_plan_run(session, MBR_PLAN_FIND_HOLD_END, &query) == 0)
         return false;
-    *journal_no = mbr_col_int8(0, 1, 0);
-    *verb = mbr_verb_of(mbr_col_text(0, 2));
+    end->journal_no = mbr_col_int8(0, 1, 0);
+    end->verb = mbr_verb_of(mbr_col_text(0, 2));
     return true;
 }
 
@@ -222,28 +229,28 @@ capture(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
     MbrPayload payload;
     MbrEvent first;
     MbrJournal *journal;
+    MbrHoldEnd end;
     MbrHold *hold;
     MbrWork work;
     MbrLoad load;
-    MbrVerb verb;
 
     mbr_payload_init(&payload);
     mbr_payload_add_int(&payload, args->points);
     mbr_payload_add_time(&payload, args->at);
     load = load_hold(session, args, &work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_CAPTURE, args->ref,
+    if (!mbr_take_ref(session, load.config, &work.member, MBR_VERB_CAPTURE, args->ref,
                       mbr_payload_hash(&payload), journal_no, &first))
         return mbr_first_posting(fcinfo, &first);
     hold = find_open(&work.member, args->ref);
-    if (hold == NULL && !mbr_hold_find_end(session, &work, args->ref, &verb, &journal_no))
+    if (hold == NULL && !mbr_hold_find_end(session, &work, args->ref, &end))
         refuse_no_hold(args);
     if (hold == NULL)
-        refuse_over(args, verb);
+        refuse_over(args, end.verb);
     work.refusal = mbr_may_spend(&work);
     mbr_raise_refusal(&work);
     if (hold->order_ref != NULL) /* in place of the hold */
-        mbr_order_spend_add(session, args->member_id, hold->merchant_id, hold->order_ref, journal_no);
+        mbr_order_spend_add(session, load.member_id, hold->merchant_id, hold->order_ref, journal_no);
     journal = mbr_hold_capture(session, &load, &work, hold, args->points == 0 ? hold->points : args->points,
                                NULL, &value);
     mbr_raise_refusal(&work);
@@ -276,9 +283,8 @@ release(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
     MbrLoad load = load_hold(session, args, &work);
     MbrHold *hold = find_open(&work.member, args->ref);
     MbrJournal *journal;
-    int64 journal_no;
-    MbrEvent end;
-    MbrVerb verb;
+    MbrHoldEnd end;
+    MbrEvent first;
 
     if (hold != NULL) {
         journal = mbr_void(&work, hold);
@@ -286,14 +292,14 @@ release(FunctionCallInfo fcinfo, MbrSession *session, const HoldArgs *args)
         mbr_apply(session, &load, &work);
         return mbr_posting_row(fcinfo, journal->journal_no, 0, journal->balance, false);
     }
-    if (!mbr_hold_find_end(session, &work, args->ref, &verb, &journal_no))
+    if (!mbr_hold_find_end(session, &work, args->ref, &end))
         refuse_no_hold(args);
-    if (verb == MBR_VERB_CAPTURE)
-        refuse_over(args, verb);
+    if (end.verb == MBR_VERB_CAPTURE)
+        refuse_over(args, end.verb);
     mbr_apply(session, &load, &work); /* what was due; the hold may be part of it */
-    if (!mbr_event_read(session, load.config, args->member_id, journal_no, &end))
+    if (!mbr_event_read(session, load.config, end.member_id, end.journal_no, &first))
         elog(ERROR, "a key has no journal row");
-    return mbr_first_posting(fcinfo, &end);
+    return mbr_first_posting(fcinfo, &first);
 }
 
 Datum

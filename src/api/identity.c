@@ -83,7 +83,7 @@ membership_add_identity(PG_FUNCTION_ARGS)
     MbrWork work;
 
     refuse_referral(kind);
-    mbr_change_begin(&session, member_id, false, &load, &work);
+    mbr_change_begin(&session, &member_id, false, &load, &work);
     value = mbr_identity_normalize(kind, value, load.config->phone_country);
     (void)claim_identity(&session, kind, value, member_id);
     mbr_leave(&session);
@@ -103,7 +103,7 @@ membership_remove_identity(PG_FUNCTION_ARGS)
     MbrWork work;
 
     refuse_referral(kind);
-    mbr_change_begin(&session, member_id, false, &load, &work);
+    mbr_change_begin(&session, &member_id, false, &load, &work);
     value = mbr_identity_normalize(kind, value, load.config->phone_country);
     if (has_identity(&session, kind, value, member_id)) {
         mbr_identity_delete(&session, kind, value, member_id);
@@ -130,7 +130,7 @@ membership_replace_identity(PG_FUNCTION_ARGS)
     MbrWork work;
 
     refuse_referral(kind);
-    mbr_change_begin(&session, member_id, false, &load, &work);
+    mbr_change_begin(&session, &member_id, false, &load, &work);
     old_value = mbr_identity_normalize(kind, old_value, load.config->phone_country);
     new_value = mbr_identity_normalize(kind, new_value, load.config->phone_country);
     had_old = has_identity(&session, kind, old_value, member_id);

@@ -25,6 +25,7 @@
 #include "engine/accrue.h"
 #include "engine/adjust.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/apply.h"
 #include "store/claim.h"
 #include "store/table.h"
@@ -147,8 +148,9 @@ post_lot(MbrSession *session, Row *row)
     const LotImport *lot = &row->in.lot;
     MbrLoad load = {
         .member_id = lot->member_id, .at = MBR_NEVER, .occurred_at = lot->earned_at, .new_lots = 1};
-    int64 active_at, expires_at, hash, found;
+    int64 active_at, expires_at, hash;
     MbrPayload payload;
+    MbrEvent first;
     MbrWork work;
 
     mbr_payload_init(&payload);
@@ -156,17 +158,17 @@ post_lot(MbrSession *session, Row *row)
     mbr_payload_add_text(&payload, lot->reason);
     mbr_payload_add_time(&payload, lot->earned_at);
     mbr_payload_add_time(&payload, lot->expires_at);
-    hash = found = mbr_payload_hash(&payload);
+    hash = mbr_payload_hash(&payload);
     mbr_load(session, &load, &work);
     mbr_settle(&work);
-    row->member_id = lot->member_id;
+    row->member_id = load.member_id;
     row->journal_no = work.member.next_journal_no;
-    row->duplicate =
-        !mbr_claim_key(session, lot->member_id, MBR_VERB_OPENING, lot->ref, &row->journal_no, &found);
-    if (found != hash)
-        mbr_raise_other_content("ref", lot->ref);
-    if (row->duplicate)
+    row->duplicate = !mbr_take_ref(session, load.config, &work.member, MBR_VERB_OPENING, lot->ref, hash,
+                                   row->journal_no, &first);
+    if (row->duplicate) {
+        row->journal_no = first.journal_no;
         return;
+    }
     active_at = Min(work.occurred_at, work.posted_at);
     expires_at = lot->expires_at == DT_NOBEGIN
                      ? mbr_points_expire_at(load.config, NULL, work.day, work.occurred_at)
@@ -225,11 +227,11 @@ post_purchase(MbrSession *session, Row *row)
     hash = mbr_payload_hash(&payload);
     mbr_load(session, &load, &work);
     mbr_settle(&work);
-    row->member_id = args->member_id;
+    row->member_id = load.member_id;
     row->journal_no = work.member.next_journal_no;
-    claim = (MbrReceipt){args->member_id, row->journal_no, hash, args->merchant_id};
+    claim = (MbrReceipt){load.member_id, row->journal_no, hash, args->merchant_id};
     row->duplicate = !mbr_claim_receipt(session, args->order_ref, &claim, &taken);
-    if (row->duplicate && taken.member_id != args->member_id)
+    if (row->duplicate && mbr_alias_survivor(session, taken.member_id) != load.member_id)
         mbr_accrue_raise_other_member(args->order_ref);
     if (row->duplicate && taken.payload_hash != hash)
         mbr_raise_other_content("order_ref", args->order_ref);
@@ -268,11 +270,11 @@ post_tier(MbrSession *session, Row *row)
 
     mbr_load(session, &load, &work);
     tier = mbr_need_tier(load.config, import->tier);
-    row->member_id = import->member_id;
+    row->member_id = load.member_id;
     row->duplicate = tier->tier_id == work.member.tier_id && import->locked_until == work.tier_locked_until &&
                      (import->since == MBR_NEVER || import->since == work.member.tier_since);
     if (work.occurred_at < work.member.tier_since)
-        row->duplicate = mbr_tier_was_given(session, import->member_id, tier->tier_id, work.occurred_at);
+        row->duplicate = mbr_tier_was_given(session, load.member_id, tier->tier_id, work.occurred_at);
     if (row->duplicate)
         return;
     if (work.occurred_at < work.member.tier_since)
@@ -339,6 +341,18 @@ compare_members(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static void
+resolve_members(Import *import)
+{
+    int64 *ids = palloc(sizeof(int64) * Max(import->n, 1));
+
+    for (int i = 0; i < import->n; i++)
+        ids[i] = import->rows[i].in.lot.member_id;
+    mbr_alias_resolve(&import->session, ids, import->n);
+    for (int i = 0; i < import->n; i++)
+        import->rows[i].in.lot.member_id = ids[i];
+}
+
 /* In the order of members, so that two imports wait for each other in one direction. */
 static void
 post_all(void *argument)
@@ -348,8 +362,10 @@ post_all(void *argument)
 
     for (int i = 0; i < import->n; i++)
         order[i] = &import->rows[i];
-    if (import->kind->post != post_member)
+    if (import->kind->post != post_member) {
+        resolve_members(import);
         qsort(order, import->n, sizeof(Row *), compare_members);
+    }
     for (int i = 0; i < import->n; i++) {
         CHECK_FOR_INTERRUPTS();
         if (order[i]->error == NULL) {

@@ -35,7 +35,7 @@ membership_update_member(PG_FUNCTION_ARGS)
     MbrLoad load;
     MbrWork work;
 
-    mbr_change_begin(&session, member_id, false, &load, &work);
+    mbr_change_begin(&session, &member_id, false, &load, &work);
     mbr_arg_int8(&args, member_id);
     mbr_arg_datum(&args, DateADTGetDatum(birthday), no_birthday);
     mbr_arg_jsonb(&args, attributes);
@@ -76,7 +76,7 @@ membership_set_tags(PG_FUNCTION_ARGS)
 
     mbr_require(fcinfo, 1, "tags");
     check_tags(PG_GETARG_ARRAYTYPE_P(1));
-    mbr_change_begin(&session, member_id, false, &load, &work);
+    mbr_change_begin(&session, &member_id, false, &load, &work);
     mbr_arg_int8(&args, member_id);
     mbr_arg_datum(&args, PG_GETARG_DATUM(1), false);
     (void)mbr_plan_run(&session, MBR_PLAN_UPDATE_TAGS, &args);
@@ -106,7 +106,7 @@ membership_set_member_status(PG_FUNCTION_ARGS)
     MbrLoad load;
     MbrWork work;
 
-    mbr_change_begin(&session, member_id, status == MBR_MEMBER_CLOSED, &load, &work);
+    mbr_change_begin(&session, &member_id, status == MBR_MEMBER_CLOSED, &load, &work);
     if (work.member.status != status) {
         MbrArgs args = MBR_NO_ARGS;
 
@@ -142,7 +142,7 @@ membership_set_tier(PG_FUNCTION_ARGS)
     MbrLoad load;
     MbrWork work;
 
-    mbr_change_begin(&session, member_id, false, &load, &work);
+    mbr_change_begin(&session, &member_id, false, &load, &work);
     tier = mbr_need_tier(load.config, code);
     if (tier->tier_id != work.member.tier_id || locked_until != work.tier_locked_until) {
         mbr_settle(&work);

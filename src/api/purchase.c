@@ -127,7 +127,12 @@ mbr_purchase_amount(Numeric value, int digits, const char *what)
     int64 amount = mbr_money_parse(value, digits, what);
 
     if (amount < 0)
-        refuse_amount(psprintf("%s must not be negative", what), "Returns are refunds of their sale.");
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be negative", what),
+             errdetail("It is %s.", mbr_money_text(amount, digits)),
+             errhint(
+                 "What comes back is refunded by refund_order(), with the positive amount of the goods.")));
     return amount;
 }
 

@@ -96,7 +96,7 @@ redeem(FunctionCallInfo fcinfo, MbrSession *session, const MbrSpendArgs *args)
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_REDEMPTION, args->ref,
+    if (!mbr_take_ref(session, load.config, &work.member, MBR_VERB_REDEMPTION, args->ref,
                       mbr_spend_hash(args, 0), journal_no, &first))
         return redemption_row(fcinfo, first.journal_no, -first.points,
                               mbr_money_numeric(first.amount, load.config->digits), first.balance, true);
@@ -107,7 +107,7 @@ redeem(FunctionCallInfo fcinfo, MbrSession *session, const MbrSpendArgs *args)
     spend = mbr_spend_facts(&judged, args->points);
     if (args->order_ref != NULL) {
         work.member.order_spends++;
-        mbr_order_spend_add(session, args->member_id, args->merchant_id, args->order_ref, journal_no);
+        mbr_order_spend_add(session, load.member_id, args->merchant_id, args->order_ref, journal_no);
     }
     journal = mbr_redeem(&work, spend, args->points);
     mbr_raise_refusal(&work);
@@ -145,39 +145,51 @@ static void
 find_event(MbrSession *session, const ReverseArgs *args, const MbrConfig *config, const MbrWork *work,
            MbrEvent *event)
 {
-    int64 journal_no, hash;
-    MbrVerb verb;
+    MbrHoldEnd end;
+    MbrKey key;
 
-    if (!mbr_find_key(session, args->member_id, MBR_VERB_REDEMPTION, args->ref, &journal_no, &hash) &&
-        !(mbr_hold_find_end(session, work, args->ref, &verb, &journal_no) && verb == MBR_VERB_CAPTURE))
+    if (mbr_find_key(session, &work->member, MBR_VERB_REDEMPTION, args->ref, 0, &key))
+        end = (MbrHoldEnd){key.member_id, key.journal_no, MBR_VERB_REDEMPTION};
+    else if (!mbr_hold_find_end(session, work, args->ref, &end) || end.verb != MBR_VERB_CAPTURE)
         ereport(
             ERROR,
             (errcode(MBR_ERR_NO_SPEND),
              errmsg("member " INT64_FORMAT " has no redemption with ref \"%s\"", args->member_id, args->ref),
              errdetail("Nothing was redeemed or captured under it."),
              errhint("Pass the ref of redeem_points, or of authorize_points for a captured hold.")));
-    if (!mbr_event_read(session, config, args->member_id, journal_no, event))
+    if (!mbr_event_read(session, config, end.member_id, end.journal_no, event))
         elog(ERROR, "a source key has no journal row");
+}
+
+/* The ref of a reversal is a person's: of two redemptions, one from before a merge, it reverses one. */
+static void
+check_reversed(const ReverseArgs *args, const MbrEvent *reversal, const MbrEvent *event)
+{
+    int64 of_member = reversal->counterpart_id == 0 ? reversal->member_id : reversal->counterpart_id;
+
+    if (reversal->refers_to != event->journal_no || of_member != event->member_id)
+        mbr_raise_other_content("ref", args->ref);
 }
 
 /* An order that was accrued has consumed what was spent on it. */
 static void
-release_order(MbrSession *session, const ReverseArgs *args, const MbrConfig *config, const MbrEvent *event,
-              MbrWork *work)
+release_order(MbrSession *session, const MbrConfig *config, const MbrEvent *event, MbrWork *work)
 {
     MbrSpendArgs order = {.merchant_id = event->merchant_id, .order_ref = event->order_ref};
-    bool pending = false;
+    int64 member_id = work->member.member_id;
+    int64 pending = 0;
     MbrOrderSpend *spends;
     int n;
 
     if (event->order_ref == NULL)
         return;
-    spends = mbr_order_spends(session, config, args->member_id, event->merchant_id, event->order_ref, &n);
+    spends = mbr_order_spends(session, config, member_id, event->merchant_id, event->order_ref, &n);
     for (int i = 0; i < n; i++)
-        pending = pending || spends[i].journal_no == event->journal_no;
-    if (!pending)
+        if (spends[i].of_member == event->member_id && spends[i].of_journal_no == event->journal_no)
+            pending = spends[i].journal_no;
+    if (pending == 0)
         mbr_spend_refuse_order(&order);
-    mbr_order_spend_remove(session, args->member_id, event->merchant_id, event->order_ref, event->journal_no);
+    mbr_order_spend_remove(session, member_id, event->merchant_id, event->order_ref, pending);
     work->member.order_spends--;
 }
 
@@ -189,7 +201,7 @@ reverse(FunctionCallInfo fcinfo, MbrSession *session, const ReverseArgs *args)
     MbrPayload payload;
     MbrJournal *journal;
     int64 journal_no;
-    MbrEvent event;
+    MbrEvent first, event;
     MbrWork work;
 
     mbr_payload_init(&payload);
@@ -198,19 +210,24 @@ reverse(FunctionCallInfo fcinfo, MbrSession *session, const ReverseArgs *args)
     mbr_load(session, &load, &work);
     mbr_settle(&work);
     journal_no = work.member.next_journal_no;
-    if (!mbr_take_ref(session, load.config, args->member_id, MBR_VERB_REVERSAL, args->ref,
-                      mbr_payload_hash(&payload), journal_no, &event))
-        return mbr_first_posting(fcinfo, &event);
+    if (!mbr_take_ref(session, load.config, &work.member, MBR_VERB_REVERSAL, args->ref,
+                      mbr_payload_hash(&payload), journal_no, &first)) {
+        find_event(session, args, load.config, &work, &event);
+        check_reversed(args, &first, &event);
+        return mbr_first_posting(fcinfo, &first);
+    }
     if (work.member.status == MBR_MEMBER_CLOSED)
         work.refusal = MBR_REFUSED_CLOSED;
     mbr_raise_refusal(&work);
     find_event(session, args, load.config, &work, &event);
-    release_order(session, args, load.config, &event, &work);
+    release_order(session, load.config, &event, &work);
     reversal.journal_no = event.journal_no;
+    reversal.merged_id = event.member_id == load.member_id ? 0 : event.member_id;
     reversal.day = event.day;
-    reversal.parts = mbr_taken_by(session, args->member_id, event.journal_no, &reversal.nparts);
+    reversal.parts =
+        mbr_taken_by(session, load.member_id, event.member_id, event.journal_no, &reversal.nparts);
     reversal.splits =
-        mbr_splits_of(session, load.config, args->member_id, event.journal_no, &reversal.nsplits);
+        mbr_splits_of(session, load.config, event.member_id, event.journal_no, &reversal.nsplits);
     if (load.config->reinstatement_days > 0)
         reversal.reinstated_until =
             mbr_day_start(work.posted_day + load.config->reinstatement_days + 1, load.config->zone);

@@ -18,6 +18,7 @@
 #include "api/result.h"
 #include "engine/canary.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/apply.h"
 #include "store/hold.h"
 #include "store/table.h"
@@ -153,6 +154,7 @@ mbr_refund_prepare(MbrSession *session, const MbrConfig *config, const MbrWork *
         (MbrRefund){.verb = MBR_VERB_REFUND,
                     .sale = &sale->event.purchase,
                     .sale_no = sale->event.journal_no,
+                    .counterpart_id = sale->member_id == work->member.member_id ? 0 : sale->member_id,
                     .sale_day = sale->event.day,
                     .granted = sale->granted,
                     .before = before,
@@ -205,13 +207,14 @@ expired_now(const MbrWork *work, const MbrRefund *refund)
 
 /* The award of an imported purchase opened no lots. */
 static void
-read_lots(MbrSession *session, const MbrConfig *config, const MbrWork *work, const MbrSale *sale,
+read_lots(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrSale *sale,
           MbrRefund *refund)
 {
     if (!sale->granted || sale->event.purchase.status == MBR_ACCRUAL_IMPORTED)
         return;
-    refund->own_lots = mbr_own_lots(session, sale, &refund->nown_lots, &refund->expired);
-    refund->expired += expired_now(work, refund) - mbr_refunded_sum(session, config, sale).points_expired;
+    refund->own_lots = mbr_own_lots(session, load->member_id, sale, &refund->nown_lots, &refund->expired);
+    refund->expired +=
+        expired_now(work, refund) - mbr_refunded_sum(session, load->config, sale).points_expired;
 }
 
 MbrJournal *
@@ -225,8 +228,8 @@ mbr_refund_decide(MbrSession *session, MbrLoad *load, MbrWork *work, MbrSale *sa
     mbr_return_tenders(refund->sale, refund->after);
     refund->left = mbr_reevaluate(session, load, sale, refund->after, &scratch);
     if (!refund->keeps_spent && refund->sale->points_tendered > 0)
-        refund->spent = mbr_spent_on(session, sale, &refund->nspent);
-    read_lots(session, load->config, work, sale, refund);
+        refund->spent = mbr_spent_on(session, load->member_id, sale, &refund->nspent);
+    read_lots(session, load, work, sale, refund);
     refund->splits = splits_of(session, load->config, sale, &refund->nsplits);
     load->new_lots = refund->nspent;
     load->new_days = refund->nspent;
@@ -257,11 +260,19 @@ first_result(MbrSession *session, const MbrConfig *config, const MbrRefundClaim 
     mbr_refund_read(session, config, claim->member_id, claim->journal_no, &result->refund, &result->balance);
 }
 
+/* Whether the member given, if any, is the receipt's: by whatever number. */
+static bool
+is_of_member(MbrSession *session, const MbrRefundArgs *args, int64 member_id)
+{
+    return args->member_id == 0 || args->member_id == member_id ||
+           mbr_alias_survivor(session, args->member_id) == mbr_alias_survivor(session, member_id);
+}
+
 /* The receipt's member is known: another one's is refused. */
 static void
-check_member(const MbrRefundArgs *args, int64 member_id)
+check_member(MbrSession *session, const MbrRefundArgs *args, int64 member_id)
 {
-    if (args->member_id != 0 && args->member_id != member_id)
+    if (!is_of_member(session, args, member_id))
         ereport(ERROR, (errcode(MBR_ERR_OTHER_MEMBER),
                         errmsg("receipt \"%s\" has been credited to another member", args->key.order_ref),
                         errdetail("member_id is not the receipt's."),
@@ -278,7 +289,7 @@ is_repeated(MbrSession *session, const MbrRefundArgs *args, int64 hash, const Mb
     if (!mbr_refund_claim_find(session, &args->key, &claim))
         return false;
     if (claim.member_id != 0)
-        check_member(args, claim.member_id);
+        check_member(session, args, claim.member_id);
     if (claim.payload_hash != hash)
         mbr_raise_other_content("refund_ref", args->key.refund_ref);
     if (claim.journal_no != 0)
@@ -339,7 +350,7 @@ refund_posted(MbrSession *session, const MbrRefundArgs *args, const MbrReceipt *
     MbrReceipt now;
     MbrWork work;
 
-    check_member(args, receipt->member_id);
+    check_member(session, args, receipt->member_id);
     mbr_load(session, &load, &work);
     *config = load.config;
     if (is_repeated(session, args, hash_of(args), load.config, result)) /* posted while this waited */
@@ -349,7 +360,7 @@ refund_posted(MbrSession *session, const MbrRefundArgs *args, const MbrReceipt *
         raise_moved(args);
     mbr_settle(&work);
     (void)post(session, args, &now, &load, &work, result);
-    mbr_refund_claim_add(session, &args->key, hash_of(args), now.member_id, result->journal_no);
+    mbr_refund_claim_add(session, &args->key, hash_of(args), load.member_id, result->journal_no);
 }
 
 /* ------------------------------------------------------------------ before the sale */
@@ -459,14 +470,15 @@ unpark(Unparking *unparking, const MbrConfig *config)
 {
     const MbrRefundArgs *args = &unparking->args;
     MbrRefundResult *result = &unparking->result;
-    bool other = args->member_id != 0 && args->member_id != unparking->receipt->member_id;
+    bool other = !is_of_member(unparking->session, args, unparking->receipt->member_id);
+    int64 member_id = mbr_alias_survivor(unparking->session, unparking->receipt->member_id);
 
     mbr_tables_close(unparking->session); /* each reads what the one before wrote */
     if (other || mbr_contain(unparking->session, MBR_CONTAIN_WRITE, apply_parked, unparking) != NULL)
         *result = (MbrRefundResult){.clipped = true,
                                     .excess = whole_of(unparking->session, config, args, unparking->receipt)};
-    mbr_refund_unpark(unparking->session, config, &args->key, unparking->receipt->member_id,
-                      result->journal_no, result->excess, result->clipped);
+    mbr_refund_unpark(unparking->session, config, &args->key, member_id, result->journal_no, result->excess,
+                      result->clipped);
 }
 
 void

@@ -112,16 +112,16 @@ mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 b
 }
 
 bool
-mbr_take_ref(MbrSession *session, const MbrConfig *config, int64 member_id, MbrVerb verb, const char *ref,
-             int64 hash, int64 journal_no, MbrEvent *first)
+mbr_take_ref(MbrSession *session, const MbrConfig *config, const MbrMember *member, MbrVerb verb,
+             const char *ref, int64 hash, int64 journal_no, MbrEvent *first)
 {
-    int64 found = hash;
+    MbrKey taken;
 
-    if (mbr_claim_key(session, member_id, verb, ref, &journal_no, &found))
+    if (mbr_claim_key(session, member, verb, ref, journal_no, hash, &taken))
         return true;
-    if (found != hash)
+    if (taken.payload_hash != hash)
         mbr_raise_other_content("ref", ref);
-    if (!mbr_event_read(session, config, member_id, journal_no, first))
+    if (!mbr_event_read(session, config, taken.member_id, taken.journal_no, first))
         elog(ERROR, "a source key has no journal row");
     return false;
 }

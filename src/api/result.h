@@ -37,7 +37,7 @@ mbr_posting_row(FunctionCallInfo fcinfo, int64 journal_no, int64 points, int64 b
  * Takes a verb's ref for the event of that number; false = it was taken before, and *first is that event.
  * MB201 for another payload.
  */
-extern bool mbr_take_ref(MbrSession *session, const MbrConfig *config, int64 member_id, MbrVerb verb,
+extern bool mbr_take_ref(MbrSession *session, const MbrConfig *config, const MbrMember *member, MbrVerb verb,
                          const char *ref, int64 hash, int64 journal_no, MbrEvent *first);
 /* The result of that first event. */
 extern Datum mbr_first_posting(FunctionCallInfo fcinfo, const MbrEvent *first);

@@ -104,23 +104,48 @@ set_lives(const MbrLoad *load, const MbrWork *work, MbrPurchase *purchase)
     mbr_match_lives(load, work, purchase);
 }
 
+static int64
+hash_of(const Review *review)
+{
+    MbrPayload payload;
+
+    mbr_payload_init(&payload);
+    mbr_payload_add_int(&payload, review->approve);
+    return mbr_payload_hash(&payload);
+}
+
+static void
+check_same(const Review *review, const MbrKey *decided, const char *ref)
+{
+    if (decided->payload_hash != hash_of(review))
+        mbr_raise_other_content("review of journal_no", ref);
+}
+
 /* Claims the decision; false = the same one was made before. */
 static bool
 claim_decision(MbrSession *session, const Review *review, const MbrWork *work)
 {
-    int64 journal_no = work->member.next_journal_no;
     char *ref = psprintf(INT64_FORMAT, review->journal_no);
-    MbrPayload payload;
-    int64 hash, found;
+    MbrKey decided;
 
-    mbr_payload_init(&payload);
-    mbr_payload_add_int(&payload, review->approve);
-    hash = found = mbr_payload_hash(&payload);
-    if (mbr_claim_key(session, review->member_id, MBR_VERB_REVIEW, ref, &journal_no, &found))
+    if (mbr_claim_key(session, &work->member, MBR_VERB_REVIEW, ref, work->member.next_journal_no,
+                      hash_of(review), &decided))
         return true;
-    if (found != hash)
-        mbr_raise_other_content("review of journal_no", ref);
+    check_same(review, &decided, ref);
     return false;
+}
+
+/* Purchases under review are decided before their member is merged. */
+static bool
+was_decided(MbrSession *session, const Review *review, int64 merged_id)
+{
+    char *ref = psprintf(INT64_FORMAT, review->journal_no);
+    MbrKey decided;
+
+    if (!mbr_find_own_key(session, merged_id, MBR_VERB_REVIEW, ref, &decided))
+        return false;
+    check_same(review, &decided, ref);
+    return true;
 }
 
 static void
@@ -137,7 +162,7 @@ post_rejection(MbrWork *work, const Review *review)
 }
 
 static void
-decide_review(MbrSession *session, const Review *review)
+decide_review(MbrSession *session, Review *review)
 {
     MbrLoad load = {.member_id = review->member_id, .at = MBR_NEVER};
     MbrPurchase *purchase;
@@ -147,6 +172,9 @@ decide_review(MbrSession *session, const Review *review)
     if (!mbr_load_account(session, review->member_id, &work))
         mbr_raise_no_member(review->member_id);
     load.config = mbr_load_config(session);
+    load.member_id = review->member_id = work.member.member_id;
+    if (work.member.called_id != load.member_id && was_decided(session, review, work.member.called_id))
+        return;
     mbr_load_member(session, load.config, &work);
     read_sale(session, load.config, review, &sale);
     purchase = &sale.event.purchase;

@@ -111,7 +111,7 @@ find_rule(MbrSession *session, const MbrSpendCase *spend_case, int64 order_amoun
 {
     const MbrSpendArgs *args = spend_case->args;
     const MbrConfig *config = spend_case->load->config;
-    const MbrPurchaseArgs member = {.member_id = args->member_id};
+    const MbrPurchaseArgs member = {.member_id = spend_case->work->member.member_id};
     const MbrTier *tier = mbr_tier_find(config->tiers, config->ntiers, spend_case->load->tier_then);
     MbrPurchase purchase = {.merchant_id = args->merchant_id,
                             .channel = args->channel,

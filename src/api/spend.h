@@ -62,9 +62,15 @@ extern void mbr_spend_check(const MbrSpendCase *spend_case, int64 points);
 /* Captures points of an open hold, for the order when one is given; *value is their worth. */
 extern MbrJournal *mbr_hold_capture(MbrSession *session, const MbrLoad *load, MbrWork *work, MbrHold *hold,
                                     int64 points, const MbrPurchaseArgs *order, int64 *value);
+/* The event that ended a hold. */
+typedef struct MbrHoldEnd {
+    int64 member_id; /* in whose journal */
+    int64 journal_no;
+    MbrVerb verb;
+} MbrHoldEnd;
+
 /* How the hold of that ref ended, in this work or before; false = there never was one. */
-extern bool mbr_hold_find_end(MbrSession *session, const MbrWork *work, const char *ref, MbrVerb *verb,
-                              int64 *journal_no);
+extern bool mbr_hold_find_end(MbrSession *session, const MbrWork *work, const char *ref, MbrHoldEnd *end);
 /* A merchant is paid at once for what belongs to no order. */
 extern void mbr_spend_set_terms(MbrSpend *spend, const MbrConfig *config, DateADT day);
 /* What the journal is to keep of it, palloc'd. */

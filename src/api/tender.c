@@ -208,11 +208,12 @@ judge(Paying *paying, const MbrSpendArgs *request)
 static void
 claim_redemption(Paying *paying, const MbrSpendArgs *request)
 {
-    int64 journal_no = paying->work->member.next_journal_no;
-    int64 hash = mbr_spend_hash(request, 0);
+    const MbrMember *member = &paying->work->member;
+    MbrKey taken;
 
-    if (!paying->session->read_only && !mbr_claim_key(paying->session, request->member_id,
-                                                      MBR_VERB_REDEMPTION, request->ref, &journal_no, &hash))
+    if (!paying->session->read_only &&
+        !mbr_claim_key(paying->session, member, MBR_VERB_REDEMPTION, request->ref, member->next_journal_no,
+                       mbr_spend_hash(request, 0), &taken))
         mbr_raise_other_content("ref", request->ref);
 }
 

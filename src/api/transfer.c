@@ -1,16 +1,19 @@
 /* transfer.c - transfer_points: from one member to another, both locked in the order of their numbers. */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "utils/array.h"
 
 #include "api/args.h"
+#include "api/pair.h"
 #include "api/result.h"
 #include "api/spend.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/apply.h"
 #include "store/claim.h"
 #include "store/journal.h"
-#include "util/calendar.h"
 #include "util/error.h"
 #include "util/payload.h"
 
@@ -41,43 +44,13 @@ check_limits(MbrSession *session, const TransferArgs *args, const MbrConfig *con
             psprintf(INT64_FORMAT " points are below the minimum of a transfer", args->points),
             psprintf("At least " INT64_FORMAT " are transferred at a time.", config->transfer_minimum),
             "Transfer more at a time.");
-    sent = mbr_sent_on(session, args->from, from->posted_day);
+    sent = mbr_sent_on(session, from->member.member_id, from->posted_day);
     if (sent + args->points > config->transfer_daily_limit)
         mbr_spend_refuse_limit("the daily limit of transfers is exceeded",
                                psprintf(INT64_FORMAT " points a day are allowed, " INT64_FORMAT
                                                      " have been sent today.",
                                         config->transfer_daily_limit, sent),
                                "Transfer fewer points, or on another day.");
-}
-
-/* Two transfers that cross wait for each other in one direction. */
-static void
-load_both(MbrSession *session, const TransferArgs *args, MbrLoad *loads, MbrWork *works)
-{
-    const MbrConfig *config;
-
-    for (int i = 0; i < 2; i++)
-        if (!mbr_load_account(session, loads[i].member_id, &works[i]))
-            mbr_raise_no_member(loads[i].member_id);
-    config = mbr_load_config(session);
-    for (int i = 0; i < 2; i++) {
-        loads[i].config = config;
-        mbr_load_member(session, config, &works[i]);
-        mbr_load_posting(session, &loads[i], &works[i]);
-    }
-    for (int i = 0; i < 2; i++) { /* one moment for both: neither's history goes back */
-        works[i].posted_at = Max(works[0].posted_at, works[1].posted_at);
-        works[i].occurred_at = works[i].posted_at;
-        works[i].day = works[i].posted_day = mbr_day_of(works[i].posted_at, config->zone);
-        works[i].day_place = MBR_PLACE_UNKNOWN;
-        mbr_settle(&works[i]);
-    }
-}
-
-static MbrLoad
-load_of(const TransferArgs *args, int64 member_id)
-{
-    return (MbrLoad){.member_id = member_id, .at = args->at, .occurred_at = MBR_NEVER, .all_lots = true};
 }
 
 static void
@@ -93,40 +66,84 @@ check_members(MbrWork *from, MbrWork *to, int64 points)
     mbr_raise_refusal(from);
 }
 
+static void
+refuse_itself(int64 member_id)
+{
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("member " INT64_FORMAT " cannot transfer points to itself", member_id),
+                    errdetail("Sender and receiver are the same."), errhint("Pass another to_member_id.")));
+}
+
+static int64
+hash_of(const TransferArgs *args, int64 to)
+{
+    MbrPayload payload;
+
+    mbr_payload_init(&payload);
+    mbr_payload_add_int(&payload, to);
+    mbr_payload_add_int(&payload, args->points);
+    mbr_payload_add_time(&payload, args->at);
+    return mbr_payload_hash(&payload);
+}
+
+/* Whether a transfer posted before is this one: the receiver may go by another number now. */
+static bool
+is_same(MbrSession *session, const TransferArgs *args, const MbrKey *taken)
+{
+    int64 receiver = mbr_alias_survivor(session, args->to);
+    Datum *numbers;
+    bool *nulls;
+    int n;
+
+    deconstruct_array(DatumGetArrayTypeP(mbr_alias_numbers(session, receiver)), INT8OID, sizeof(int64), true,
+                      TYPALIGN_DOUBLE, &numbers, &nulls, &n);
+    for (int i = 0; i < n; i++)
+        if (taken->payload_hash == hash_of(args, DatumGetInt64(numbers[i])))
+            return true;
+    return false;
+}
+
+static Datum
+first_result(FunctionCallInfo fcinfo, MbrSession *session, const TransferArgs *args, const MbrConfig *config,
+             const MbrKey *taken)
+{
+    MbrEvent first;
+
+    if (!is_same(session, args, taken))
+        mbr_raise_other_content("ref", args->ref);
+    if (!mbr_event_read(session, config, taken->member_id, taken->journal_no, &first))
+        elog(ERROR, "a source key has no journal row");
+    return mbr_first_posting(fcinfo, &first);
+}
+
 static Datum
 transfer(FunctionCallInfo fcinfo, MbrSession *session, const TransferArgs *args)
 {
-    int lower = args->from < args->to ? 0 : 1; /* place of the sender */
-    MbrLoad loads[2];
-    MbrWork works[2];
-    MbrWork *all[2] = {&works[0], &works[1]};
-    MbrWork *from = &works[lower], *to = &works[1 - lower];
-    MbrPayload payload;
+    MbrPair pair;
+    MbrWork *from = &pair.works[0], *to = &pair.works[1];
+    MbrWork *all[2] = {from, to};
+    bool both = mbr_pair_load(session, &pair, args->from, args->to, args->at);
+    const MbrConfig *config = pair.loads[0].config;
+    int64 hash = hash_of(args, args->to);
+    int64 journal_no = from->member.next_journal_no;
     MbrJournal *sent;
-    int64 journal_no;
-    MbrEvent first;
+    MbrKey taken;
 
-    mbr_payload_init(&payload);
-    mbr_payload_add_int(&payload, args->to);
-    mbr_payload_add_int(&payload, args->points);
-    mbr_payload_add_time(&payload, args->at);
-    loads[lower] = load_of(args, args->from);
-    loads[1 - lower] = load_of(args, args->to);
-    load_both(session, args, loads, works);
-    journal_no = from->member.next_journal_no;
-    if (!mbr_take_ref(session, loads[0].config, args->from, MBR_VERB_TRANSFER_OUT, args->ref,
-                      mbr_payload_hash(&payload), journal_no, &first))
-        return mbr_first_posting(fcinfo, &first);
-    if (!loads[0].config->transfers)
+    if (!both && !mbr_find_key(session, &from->member, MBR_VERB_TRANSFER_OUT, args->ref, hash, &taken))
+        refuse_itself(from->member.member_id);
+    if (!both ||
+        !mbr_claim_key(session, &from->member, MBR_VERB_TRANSFER_OUT, args->ref, journal_no, hash, &taken))
+        return first_result(fcinfo, session, args, config, &taken);
+    if (!config->transfers)
         refuse_off();
     check_members(from, to, args->points);
-    check_limits(session, args, loads[0].config, from);
-    loads[1 - lower].new_lots = from->member.nlots;
-    mbr_load_room(&loads[1 - lower], to);
+    check_limits(session, args, config, from);
+    pair.loads[1].new_lots = from->member.nlots;
+    mbr_load_room(&pair.loads[1], to);
     sent = mbr_transfer(from, to, args->points);
     mbr_raise_refusal(from);
     mbr_raise_refusal(to);
-    mbr_apply_all(session, &loads[0], all, 2);
+    mbr_apply_all(session, &pair.loads[0], all, 2);
     return mbr_posting_row(fcinfo, journal_no, sent->points, sent->balance, false);
 }
 
@@ -142,10 +159,7 @@ membership_transfer_points(PG_FUNCTION_ARGS)
     Datum result;
 
     if (args.from == args.to)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("member " INT64_FORMAT " cannot transfer points to itself", args.from),
-                 errdetail("Sender and receiver are the same."), errhint("Pass another to_member_id.")));
+        refuse_itself(args.from);
     mbr_enter(&session, false);
     result = transfer(fcinfo, &session, &args);
     mbr_leave(&session);

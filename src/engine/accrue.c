@@ -118,10 +118,35 @@ is_first_of_life(const MbrPurchase *purchase, int i)
     return true;
 }
 
-/* One lot for all points that become active and die together. */
+/* Some of the points of a life may be dead from the beginning. */
+static void
+credit_life(MbrWork *work, MbrJournal *journal, int64_t points, Part part, int64_t *dead)
+{
+    int64_t none = *dead < points ? *dead : points;
+
+    if (points > none)
+        mbr_credit(work, journal, points - none, part.active_at, part.expires_at);
+    if (none > 0)
+        mbr_credit(work, journal, none, work->posted_at, work->posted_at);
+    *dead -= none;
+}
+
+/* How much of a correction's award expires with it, because as much of the old one had, and was not owed. */
+static int64_t
+expires_again(const MbrWork *work, const MbrPurchase *purchase)
+{
+    int64_t given = purchase->points - (work->member.debt - purchase->debt_before);
+
+    if (!purchase->corrects || given < 0)
+        return 0;
+    return given < purchase->expired_before ? given : purchase->expired_before;
+}
+
+/* One lot for all points that become active and die together, less what is not to live. */
 static void
 open_lots(MbrWork *work, MbrJournal *journal, MbrPurchase *purchase)
 {
+    int64_t dead = expires_again(work, purchase);
     int n = count_parts(purchase);
 
     for (int i = 0; i < n && work->refusal == MBR_OK; i++) {
@@ -133,7 +158,7 @@ open_lots(MbrWork *work, MbrJournal *journal, MbrPurchase *purchase)
         for (int k = i; k < n; k++)
             if (same_life(part_at(purchase, k), part))
                 points += part_at(purchase, k).points;
-        mbr_credit(work, journal, points, part.active_at, part.expires_at);
+        credit_life(work, journal, points, part, &dead);
         if (part.active_at < purchase->available_at)
             purchase->available_at = part.active_at;
         if (part.expires_at < purchase->expires_at)

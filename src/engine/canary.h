@@ -36,7 +36,9 @@ enum {
     MBR_CANARY_REVERSED_TWICE,      /* a reversal takes twice its points off the day */
     MBR_CANARY_REFUND_DOWN,         /* what a return undoes is rounded down instead of half up */
     MBR_CANARY_EXPIRED_CLAWED,      /* points that expired are taken back once more */
-    MBR_CANARY_PARKED_FORGOTTEN     /* a refund that came before its sale is not applied */
+    MBR_CANARY_PARKED_FORGOTTEN,    /* a refund that came before its sale is not applied */
+    MBR_CANARY_SWEEP_LEAVES_DEBT,   /* a sweep looks only at members of whom something dies */
+    MBR_CANARY_SWEEP_BY_THE_CLOCK   /* a sweep as of the past posts with the present time */
 };
 
 #ifndef MBR_CANARY_ON

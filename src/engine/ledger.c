@@ -590,3 +590,75 @@ mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int
         points -= part;
     }
 }
+
+void
+mbr_lot_reopen(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points)
+{
+    MbrMember *member = &work->member;
+    MbrLot *lot;
+
+    if (member->balance + points > MBR_MAX_POINTS) {
+        work->refusal = MBR_REFUSED_OVERFLOW;
+        return;
+    }
+    lot = open_lot(work, journal, points, origin->active_at, origin->expires_at, origin->origin,
+                   journal->counterpart_id == origin->merged_id ? origin->lot_no : 0);
+    if (lot == NULL)
+        return;
+    lot->released_at = work->posted_at;
+    if (member->debt > 0 && pays_debt(lot, work->posted_at))
+        pay_debt(work, journal->journal_no, lot, min64(member->debt, points));
+}
+
+/* Earliest expiry first, as points are spent. */
+static void
+pay_all_debt(MbrWork *work, int64_t journal_no)
+{
+    MbrMember *member = &work->member;
+
+    queue_available(member, work->posted_at);
+    while (member->debt > 0 && work->refusal == MBR_OK) {
+        MbrLot *lot = next_available(member);
+
+        if (lot == NULL)
+            return;
+        pay_debt(work, journal_no, lot, min64(member->debt, mbr_lot_unheld(lot)));
+    }
+}
+
+static void
+move_debt(MbrWork *from, MbrJournal *out, MbrWork *into, MbrJournal *in)
+{
+    int64_t debt = from->member.debt;
+
+    if (debt == 0)
+        return;
+    if (into->member.debt + debt > MBR_MAX_POINTS || into->member.balance - debt < -MBR_MAX_POINTS) {
+        into->refusal = MBR_REFUSED_OVERFLOW;
+        return;
+    }
+    from->member.debt = 0;
+    post(from, out->journal_no, 0, debt);
+    into->member.debt += debt;
+    post(into, in->journal_no, 0, -debt);
+}
+
+void
+mbr_move_all(MbrWork *from, MbrJournal *out, MbrWork *into, MbrJournal *in)
+{
+    for (int i = 0; i < from->member.nlots && into->refusal == MBR_OK; i++) {
+        MbrLot *lot = &from->member.lots[i];
+        int64_t points = lot->remaining;
+
+        if (points == 0)
+            continue;
+        if (into->member.balance + points > MBR_MAX_POINTS) {
+            into->refusal = MBR_REFUSED_OVERFLOW;
+            return;
+        }
+        (void)open_lot(into, in, points, lot->active_at, lot->expires_at, lot->origin, lot->lot_no);
+        mbr_lot_take(from, out->journal_no, lot, points);
+    }
+    move_debt(from, out, into, in);
+    pay_all_debt(into, in->journal_no);
+}

@@ -46,6 +46,11 @@ extern void mbr_hold_end(MbrWork *work, MbrHold *hold, MbrJournal *journal, int6
 
 /* Gives points back to the lot they came from; origin describes it, should its row be gone. */
 extern void mbr_lot_restore(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points);
+/* Gives points back that were taken from a lot of a member merged into this one: into a new lot of the same
+ * life. */
+extern void mbr_lot_reopen(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t points);
+/* Moves all that a member has and owes, nothing of it held; then active points pay the debt. */
+extern void mbr_move_all(MbrWork *from, MbrJournal *out, MbrWork *into, MbrJournal *in);
 /* Moves available points to another member, with the life they have; the caller checked that there are
  * enough. */
 extern void mbr_move(MbrWork *from, MbrJournal *sent, MbrWork *to, MbrJournal *received, int64_t points);

@@ -240,8 +240,9 @@ static void
 take_for_correction(MbrWork *work, MbrJournal *journal, MbrRefund *refund, int64_t award)
 {
     mark_own(work, refund);
-    refund->points_clawed = award;
-    refund->debt = take_own(work, journal, true, award);
+    refund->points_expired = award < refund->expired ? award : refund->expired;
+    refund->points_clawed = award - refund->points_expired;
+    refund->debt = take_own(work, journal, true, refund->points_clawed);
     refund->debt = take_own(work, journal, false, refund->debt);
     mbr_owe(work, journal, refund->debt);
 }

@@ -118,10 +118,12 @@ mbr_give_back(MbrWork *work, MbrJournal *journal, const MbrLot *origin, int64_t 
 {
     bool lives = origin->expires_at > work->posted_at;
 
-    if (lives || reinstated_until == MBR_NEVER)
-        mbr_lot_restore(work, journal, origin, points);
-    else
+    if (!lives && reinstated_until != MBR_NEVER)
         mbr_credit(work, journal, points, work->posted_at, reinstated_until);
+    else if (origin->merged_id != 0)
+        mbr_lot_reopen(work, journal, origin, points);
+    else
+        mbr_lot_restore(work, journal, origin, points);
     return lives || reinstated_until != MBR_NEVER;
 }
 
@@ -135,6 +137,7 @@ mbr_reverse(MbrWork *work, const MbrReversal *reversal)
         return NULL;
     journal->refers_to = reversal->journal_no;
     journal->reason = reversal->reason;
+    journal->counterpart_id = reversal->merged_id;
     for (int i = 0; i < reversal->nparts && work->refusal == MBR_OK; i++) {
         const MbrGiveBack *part = &reversal->parts[i];
 
@@ -162,4 +165,40 @@ mbr_transfer(MbrWork *from, MbrWork *to, int64_t points)
     mbr_journal_close(from, sent);
     mbr_journal_close(to, received);
     return from->refusal == MBR_OK && to->refusal == MBR_OK ? sent : NULL;
+}
+
+static MbrJournal *
+open_merge(MbrWork *work, MbrVerb verb, const MbrWork *other, const char *reason)
+{
+    MbrJournal *journal = open_event(work, verb, NULL);
+
+    if (journal == NULL)
+        return NULL;
+    journal->counterpart_id = other->member.member_id;
+    journal->reason = reason;
+    return journal;
+}
+
+void
+mbr_merge(MbrWork *from, MbrWork *into, const char *reason, const MbrCarried *carried, int ncarried)
+{
+    MbrJournal *out = open_merge(from, MBR_VERB_MERGE_OUT, into, reason);
+    MbrJournal *in = open_merge(into, MBR_VERB_MERGE_IN, from, reason);
+
+    if (out == NULL || in == NULL)
+        return;
+    mbr_move_all(from, out, into, in);
+    mbr_journal_close(from, out);
+    mbr_journal_close(into, in);
+    for (int i = 0; i < ncarried; i++) {
+        MbrJournal *journal = open_event(into, MBR_VERB_MERGE_IN, &carried[i].spend);
+
+        if (journal == NULL)
+            return;
+        journal->refers_to = carried[i].journal_no;
+        journal->counterpart_id = carried[i].member_id;
+        mbr_journal_close(into, journal);
+    }
+    into->member.order_spends += ncarried;
+    from->member.order_spends = MBR_MERGED;
 }

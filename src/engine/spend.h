@@ -28,6 +28,7 @@ extern bool mbr_give_back(MbrWork *work, MbrJournal *journal, const MbrLot *orig
 /* What is to be undone. */
 typedef struct MbrReversal {
     int64_t journal_no; /* of the redemption or capture */
+    int64_t merged_id;  /* whose it was, when that was not this member; 0 = its own */
     int day;            /* on which it was */
     const char *reason;
     const MbrGiveBack *parts;
@@ -42,6 +43,18 @@ extern MbrJournal *mbr_reverse(MbrWork *work, const MbrReversal *reversal);
 
 /* Moves points between two members; the sender's event is returned. */
 extern MbrJournal *mbr_transfer(MbrWork *from, MbrWork *to, int64_t points);
+
+/* What a merged member spent on an order that is not accrued: an event that stands for it goes along. */
+typedef struct MbrCarried {
+    int64_t member_id; /* in whose journal it is */
+    int64_t journal_no;
+    MbrSpend spend;
+} MbrCarried;
+
+/* Lets one member become another: all it has and owes, and what it spent on orders to come. No hold is open.
+ * The last events of into, one each, are those carried. */
+extern void
+mbr_merge(MbrWork *from, MbrWork *into, const char *reason, const MbrCarried *carried, int ncarried);
 
 /* MBR_REFUSED_CLOSED, MBR_REFUSED_FROZEN or MBR_OK. */
 extern MbrRefusal mbr_may_spend(const MbrWork *work);

@@ -20,6 +20,7 @@
 #define MBR_RATE_DIGITS 6
 #define MBR_MULTIPLIER_SCALE 10000 /* tier multiplier: 4 decimals */
 #define MBR_MULTIPLIER_DIGITS 4
+#define MBR_MERGED (-1) /* order_spends of a member that was merged into another */
 
 typedef enum MbrVerb {
     MBR_VERB_ENROLMENT,
@@ -44,7 +45,10 @@ typedef enum MbrVerb {
     MBR_VERB_TRANSFER_IN,
     MBR_VERB_REFUND,
     MBR_VERB_CORRECTION,
-    MBR_VERB_REASSIGNMENT
+    MBR_VERB_REASSIGNMENT,
+    MBR_VERB_MERGE_OUT,
+    MBR_VERB_MERGE_IN,
+    MBR_VERB_ERASURE
 } MbrVerb;
 
 typedef enum MbrMemberStatus { MBR_MEMBER_ACTIVE, MBR_MEMBER_FROZEN, MBR_MEMBER_CLOSED } MbrMemberStatus;
@@ -101,11 +105,13 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
-    int64_t place;       /* the store's note of where it was read; 0 = none */
-    bool opened;         /* not stored yet */
-    bool stillborn;      /* dead when it was posted */
-    bool changed;        /* stored, and to be written again */
-    bool own;            /* of the order that is being refunded */
+    int64_t place;  /* the store's note of where it was read; 0 = none */
+    bool opened;    /* not stored yet */
+    bool stillborn; /* dead when it was posted */
+    bool changed;   /* stored, and to be written again */
+    bool own;       /* of the order that is being refunded */
+    int64_t
+        merged_id; /* of an origin: whose it was, when that member was merged into this one; 0 = its own */
     int64_t released_at; /* when the last of its held points were released in this work; 0 = none were */
 } MbrLot;
 
@@ -134,6 +140,7 @@ typedef struct MbrHold {
 /* A member as read under its lock and as changed so far. */
 typedef struct MbrMember {
     int64_t member_id;
+    int64_t called_id; /* the number called with: that of a merged member finds its survivor */
     MbrMemberStatus status;
     int tier_id;
     int64_t tier_since;
@@ -334,10 +341,11 @@ typedef struct MbrPurchase {
     const char *frozen_tenders; /* likewise points tendered; NULL without any */
     void *frozen_facts;         /* what conditions saw that a return asks again, as jsonb; NULL = no more */
 
-    bool awarded;        /* the award is decided */
-    int64_t debt_before; /* of a correction: what the member owed before the old one was taken back */
-    bool corrects;       /* posted anew: the status is given */
-    int64_t refers_to;   /* the event that made way for it, or the purchase it is exchanged for; 0 = none */
+    bool awarded;           /* the award is decided */
+    int64_t debt_before;    /* of a correction: what the member owed before the old one was taken back */
+    int64_t expired_before; /* likewise: points of the old award that had expired unspent */
+    bool corrects;          /* posted anew: the status is given */
+    int64_t refers_to; /* the event that made way for it, or the purchase it is exchanged for; 0 = none */
     int64_t counterpart_id; /* the member it was taken back from; 0 = none */
 } MbrPurchase;
 
@@ -364,7 +372,7 @@ typedef struct MbrJournal {
     const MbrPurchase *purchase; /* of an accrual */
     const MbrSpend *spend;       /* of a redemption, authorization or capture */
     const MbrGoods *goods;       /* of a refund */
-    int64_t counterpart_id;      /* of a transfer; 0 = none */
+    int64_t counterpart_id;      /* of a transfer or merge; whose event refers_to is; 0 = none */
 } MbrJournal;
 
 /* A day's activity was not looked for; there is none; else the store's note of where it was read. */
@@ -437,6 +445,8 @@ typedef struct MbrWork {
     int64_t tier_locked_until; /* MBR_NEVER = no lock */
     int stored_tier_id;        /* as read */
     int64_t stored_tier_since;
+
+    int64_t taken_back; /* a purchase that makes way for the one at hand; 0 = none */
 
     bool decided; /* of a batch: something is to be written */
     MbrRefusal refusal;

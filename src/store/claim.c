@@ -9,6 +9,7 @@
 #include "utils/builtins.h"
 
 #include "engine/canary.h"
+#include "store/alias.h"
 #include "store/claim.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -176,8 +177,7 @@ mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nref
 }
 
 bool
-mbr_find_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 *journal_no,
-             int64 *payload_hash)
+mbr_find_own_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, MbrKey *found)
 {
     MbrArgs args = MBR_NO_ARGS;
 
@@ -186,25 +186,54 @@ mbr_find_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref
     mbr_arg_text(&args, ref);
     if (mbr_plan_run(session, MBR_PLAN_FIND_KEY, &args) == 0)
         return false;
-    *journal_no = mbr_col_int8(0, 1, 0);
-    *payload_hash = mbr_col_int8(0, 2, 0);
+    *found = (MbrKey){member_id, mbr_col_int8(0, 1, 0), mbr_col_int8(0, 2, 0)};
     return true;
 }
 
 bool
-mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 *journal_no,
-              int64 *payload_hash)
+mbr_find_key(MbrSession *session, const MbrMember *member, MbrVerb verb, const char *ref, int64 payload_hash,
+             MbrKey *found)
+{
+    MbrArgs args = MBR_NO_ARGS;
+
+    if (!mbr_alias_any(session))
+        return mbr_find_own_key(session, member->member_id, verb, ref, found);
+    mbr_arg_datum(&args, mbr_alias_numbers(session, member->member_id), false);
+    mbr_arg_text(&args, mbr_verb_name(verb));
+    mbr_arg_text(&args, ref);
+    mbr_arg_int8(&args, member->called_id);
+    mbr_arg_int8(&args, payload_hash);
+    if (mbr_plan_run(session, MBR_PLAN_FIND_KEY_AMONG, &args) == 0)
+        return false;
+    *found = (MbrKey){mbr_col_int8(0, 1, 0), mbr_col_int8(0, 2, 0), mbr_col_int8(0, 3, 0)};
+    return true;
+}
+
+static bool
+insert_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, int64 journal_no,
+           int64 payload_hash)
 {
     MbrArgs args = MBR_NO_ARGS;
 
     mbr_arg_int8(&args, member_id);
     mbr_arg_text(&args, mbr_verb_name(verb));
     mbr_arg_text(&args, ref);
-    mbr_arg_int8(&args, *journal_no);
-    mbr_arg_int8(&args, *payload_hash);
-    if (MBR_CANARY(KEY_LOST) || mbr_plan_run(session, MBR_PLAN_CLAIM_KEY, &args) == 1)
+    mbr_arg_int8(&args, journal_no);
+    mbr_arg_int8(&args, payload_hash);
+    return MBR_CANARY(KEY_LOST) || mbr_plan_run(session, MBR_PLAN_CLAIM_KEY, &args) == 1;
+}
+
+/* The keys of a merged member change no more. The ref of a review is a number of one journal. */
+bool
+mbr_claim_key(MbrSession *session, const MbrMember *member, MbrVerb verb, const char *ref, int64 journal_no,
+              int64 payload_hash, MbrKey *taken)
+{
+    if (verb != MBR_VERB_REVIEW && mbr_alias_any(session) &&
+        mbr_find_key(session, member, verb, ref, payload_hash, taken))
+        return false;
+    if (insert_key(session, member->member_id, verb, ref, journal_no, payload_hash))
         return true;
-    if (!mbr_find_key(session, member_id, verb, ref, journal_no, payload_hash))
+    if (!mbr_find_own_key(session, member->member_id, verb, ref, taken))
         elog(ERROR, "a claimed key is gone though its member is locked");
     return false;
 }

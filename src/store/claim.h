@@ -44,11 +44,22 @@ extern bool mbr_find_receipt_by_ref(MbrSession *session, const MbrExternalRef *r
 /* Gives a new receipt its other names; false = somebody else took one meanwhile. */
 extern bool mbr_claim_receipt_refs(MbrSession *session, const MbrExternalRef *refs, int nrefs,
                                    int merchant_id, const char *order_ref);
-/* What a verb's ref was posted as; false = it was not. */
-extern bool mbr_find_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref,
-                         int64 *journal_no, int64 *payload_hash);
-/* Takes a verb's ref; false = it was taken before, and *journal_no, *payload_hash say how. */
-extern bool mbr_claim_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref,
-                          int64 *journal_no, int64 *payload_hash);
+
+/* What a verb's ref was posted as, in whose journal. */
+typedef struct MbrKey {
+    int64 member_id;
+    int64 journal_no;
+    int64 payload_hash;
+} MbrKey;
+
+/* Of one number; false = it was not. */
+extern bool
+mbr_find_own_key(MbrSession *session, int64 member_id, MbrVerb verb, const char *ref, MbrKey *found);
+/* Of a member and those merged into it: of several that of the same content, or of the number called with. */
+extern bool mbr_find_key(MbrSession *session, const MbrMember *member, MbrVerb verb, const char *ref,
+                         int64 payload_hash, MbrKey *found);
+/* Takes a verb's ref for an event of that number; false = it was taken before, as *taken says. */
+extern bool mbr_claim_key(MbrSession *session, const MbrMember *member, MbrVerb verb, const char *ref,
+                          int64 journal_no, int64 payload_hash, MbrKey *taken);
 
 #endif

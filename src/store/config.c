@@ -35,6 +35,16 @@ check_table_version(int version)
                      "or install a newer library.")));
 }
 
+void
+mbr_need_tables(const MbrConfig *config, int version)
+{
+    if (config->table_version < version)
+        ereport(ERROR, (errcode(MBR_ERR_TABLE_VERSION),
+                        errmsg("this call needs the programme's tables in version %d", version),
+                        errdetail("They have version %d.", config->table_version),
+                        errhint("Run SELECT membership.upgrade_program().")));
+}
+
 static MbrExpiry
 expiry_of(const char *text)
 {
@@ -57,7 +67,8 @@ read_program(MbrSession *session, MbrConfig *config)
                  errdetail("Table membership.program is empty."), errhint("Restore the row from a backup.")));
     config->program = session->program;
     config->version = mbr_col_int8(0, 1, 0);
-    check_table_version(mbr_col_int4(0, 2, 0));
+    config->table_version = mbr_col_int4(0, 2, 0);
+    check_table_version(config->table_version);
     zone = mbr_col_text(0, 3);
     config->zone = pg_tzset(zone);
     if (config->zone == NULL)
@@ -160,6 +171,15 @@ read_contracts(MbrSession *session, MbrConfig *config)
     }
 }
 
+static void
+read_aliases(MbrSession *session, MbrConfig *config)
+{
+    if (config->table_version < 2)
+        return;
+    run(session, MBR_PLAN_ANY_ALIAS);
+    config->has_aliases = SPI_processed > 0;
+}
+
 /* The functions whose EXECUTE right makes a role an operator, or an application. */
 static void
 read_functions(MbrSession *session, MbrConfig *config)
@@ -195,6 +215,7 @@ reload(MbrSession *session)
     read_merchants(&reader, config);
     read_contracts(&reader, config);
     read_functions(&reader, config);
+    read_aliases(&reader, config);
     if (!session->read_only)
         PopActiveSnapshot();
     MemoryContextSwitchTo(saved);

@@ -18,7 +18,7 @@
 #include "store/session.h"
 #include "util/expiry.h"
 
-#define MBR_TABLE_VERSION 1
+#define MBR_TABLE_VERSION 2
 #define MBR_OLDEST_TABLE_VERSION 1
 
 typedef struct MbrContract {
@@ -53,6 +53,8 @@ typedef struct MbrConfig {
     MemoryContext context;
     Oid program; /* the table it was read from */
     int64 version;
+    int table_version;
+    bool has_aliases; /* some member was merged into another */
     pg_tz *zone;
     int digits;
     int64 currency_scale;
@@ -90,6 +92,9 @@ extern const MbrConfig *mbr_config_get(MbrSession *session);
 extern const MbrConfig *mbr_config_refresh(MbrSession *session, int64 version);
 /* The cache as of the present statement's snapshot, for calls that load no member. */
 extern const MbrConfig *mbr_config_current(MbrSession *session);
+
+/* Refuses what the tables are too old for: they are served, and upgrade_program() has not been run. */
+extern void mbr_need_tables(const MbrConfig *config, int version);
 
 /* A merchant, or NULL. */
 extern const MbrMerchant *mbr_config_merchant(const MbrConfig *config, int merchant_id);

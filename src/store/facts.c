@@ -5,9 +5,11 @@
  */
 #include "postgres.h"
 
+#include "nodes/bitmapset.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
+#include "store/alias.h"
 #include "store/facts.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -59,9 +61,20 @@ add_day(MbrHistory *history, DateADT today, DateADT day, int64 orders, int64 bas
         add_purchases(&history->today, orders, basis);
 }
 
+/* What work adds to a day, or takes from it. */
+static const MbrActivity *
+change_of(const MbrWork *work, DateADT day)
+{
+    for (int i = 0; i < work->nactivities; i++)
+        if (work->activities[i].day == day)
+            return &work->activities[i];
+    return NULL;
+}
+
+/* Notes which of the changes met a stored day. */
 static void
 scan_days(MbrSession *session, const MbrConfig *config, const MbrWork *work, DateADT after,
-          MbrHistory *history)
+          MbrHistory *history, Bitmapset **met)
 {
     MbrTable *table = mbr_table_open(session, MBR_TABLE_ACTIVITY_DAY, false);
     Datum key = Int64GetDatum(work->member.member_id);
@@ -73,10 +86,14 @@ scan_days(MbrSession *session, const MbrConfig *config, const MbrWork *work, Dat
         DateADT day = DatumGetDateADT(mbr_table_get(table, MBR_ACTIVITY_DAY, &isnull));
         int64 orders = DatumGetInt32(mbr_table_get(table, MBR_ACTIVITY_PURCHASES, &isnull));
         Numeric basis = DatumGetNumeric(mbr_table_get(table, MBR_ACTIVITY_BASIS, &isnull));
+        const MbrActivity *change = change_of(work, day);
 
         if (day > work->day)
             break;
-        add_day(history, work->day, day, orders, mbr_money_stored(basis, config->digits));
+        if (change != NULL)
+            *met = bms_add_member(*met, change - work->activities);
+        add_day(history, work->day, day, orders + (change == NULL ? 0 : change->purchases),
+                mbr_money_stored(basis, config->digits) + (change == NULL ? 0 : change->basis));
     }
 }
 
@@ -85,13 +102,15 @@ MbrHistory
 mbr_facts_history(MbrSession *session, const MbrConfig *config, const MbrWork *work)
 {
     MbrHistory history = {0};
+    Bitmapset *met = NULL;
 
-    scan_days(session, config, work, mbr_add_months(work->day, -12), &history);
+    scan_days(session, config, work, mbr_add_months(work->day, -12), &history, &met);
     if (!history.bought)
-        scan_days(session, config, work, DATEVAL_NOBEGIN, &history);
+        scan_days(session, config, work, DATEVAL_NOBEGIN, &history, &met);
     for (int i = 0; i < work->nactivities; i++)
-        add_day(&history, work->day, work->activities[i].day, work->activities[i].purchases,
-                work->activities[i].basis);
+        if (!bms_is_member(i, met))
+            add_day(&history, work->day, work->activities[i].day, work->activities[i].purchases,
+                    work->activities[i].basis);
     return history;
 }
 
@@ -100,9 +119,10 @@ found_in_journal(MbrSession *session, const MbrWork *work, MbrPlan plan, Datum v
 {
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int8(&args, work->member.member_id);
+    mbr_arg_datum(&args, mbr_alias_numbers(session, work->member.member_id), false);
     mbr_arg_date(&args, work->day);
     mbr_arg_datum(&args, value, false);
+    mbr_arg_int8(&args, work->taken_back);
     return mbr_plan_run(session, plan, &args) > 0;
 }
 

@@ -1,6 +1,7 @@
 /* hold.c - reads and writes holds and the spends of orders; seldom, so by SQL. */
 #include "postgres.h"
 
+#include "store/alias.h"
 #include "store/hold.h"
 #include "store/plan.h"
 #include "store/table.h"
@@ -119,7 +120,9 @@ mbr_order_spends(MbrSession *session, const MbrConfig *config, int64 member_id, 
         spends[i] = (MbrOrderSpend){.journal_no = mbr_col_int8(i, 1, 0),
                                     .points = -mbr_col_int8(i, 2, 0),
                                     .value = mbr_col_money(i, 3, config->digits),
-                                    .purpose = mbr_col_text(i, 4)};
+                                    .purpose = mbr_col_text(i, 4),
+                                    .of_member = mbr_col_int8(i, 5, 0),
+                                    .of_journal_no = mbr_col_int8(i, 6, 0)};
     return spends;
 }
 
@@ -144,7 +147,7 @@ mbr_order_spend_remove(MbrSession *session, int64 member_id, int merchant_id, co
 }
 
 MbrGiveBack
-mbr_give_back_read(uint64 row)
+mbr_give_back_read(uint64 row, int64 merged_id)
 {
     return (MbrGiveBack){.points = mbr_col_int8(row, 1, 0),
                          .origin = {.lot_no = mbr_col_int8(row, 2, 0),
@@ -152,21 +155,22 @@ mbr_give_back_read(uint64 row)
                                     .granted = mbr_col_int8(row, 4, 0),
                                     .active_at = mbr_col_int8(row, 5, 0),
                                     .expires_at = mbr_col_int8(row, 6, MBR_NEVER),
-                                    .origin = mbr_verb_of(mbr_col_text(row, 7))}};
+                                    .origin = mbr_verb_of(mbr_col_text(row, 7)),
+                                    .merged_id = merged_id}};
 }
 
 MbrGiveBack *
-mbr_taken_by(MbrSession *session, int64 member_id, int64 journal_no, int *n)
+mbr_taken_by(MbrSession *session, int64 member_id, int64 of_member, int64 journal_no, int *n)
 {
     MbrArgs args = MBR_NO_ARGS;
     MbrGiveBack *parts;
 
-    mbr_arg_int8(&args, member_id);
+    mbr_arg_int8(&args, of_member);
     mbr_arg_int8(&args, journal_no);
     *n = (int)mbr_plan_run(session, MBR_PLAN_TAKEN_BY, &args);
     parts = palloc(sizeof(MbrGiveBack) * Max(*n, 1));
     for (int i = 0; i < *n; i++)
-        parts[i] = mbr_give_back_read(i);
+        parts[i] = mbr_give_back_read(i, of_member == member_id ? 0 : of_member);
     return parts;
 }
 
@@ -204,7 +208,7 @@ mbr_sent_on(MbrSession *session, int64 member_id, DateADT day)
 {
     MbrArgs args = MBR_NO_ARGS;
 
-    mbr_arg_int8(&args, member_id);
+    mbr_arg_datum(&args, mbr_alias_numbers(session, member_id), false);
     mbr_arg_date(&args, day);
     (void)mbr_plan_run(session, MBR_PLAN_SENT_ON, &args);
     return mbr_col_int8(0, 1, 0);

@@ -21,6 +21,8 @@ typedef struct MbrOrderSpend {
     int64 points;
     int64 value; /* minor units */
     const char *purpose;
+    int64 of_member; /* whose event it is, when a merge brought it; journal_no stands for that */
+    int64 of_journal_no;
 } MbrOrderSpend;
 
 extern MbrOrderSpend *mbr_order_spends(MbrSession *session, const MbrConfig *config, int64 member_id,
@@ -32,15 +34,17 @@ extern void mbr_order_spend_remove(MbrSession *session, int64 member_id, int mer
                                    const char *order_ref, int64 journal_no);
 
 /* A part from a row of SPI_tuptable; the statements that read parts begin with the same columns. */
-extern MbrGiveBack mbr_give_back_read(uint64 row);
-/* Which lots an event took points of, and what these are: in the order in which they were taken. */
-extern MbrGiveBack *mbr_taken_by(MbrSession *session, int64 member_id, int64 journal_no, int *n);
+extern MbrGiveBack mbr_give_back_read(uint64 row, int64 merged_id);
+/* Which lots an event took points of, and what these are: in the order in which they were taken. It is the
+ * member's, or of one merged into it. */
+extern MbrGiveBack *
+mbr_taken_by(MbrSession *session, int64 member_id, int64 of_member, int64 journal_no, int *n);
 /* The splits of an event. */
 extern MbrSplit *
 mbr_splits_of(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no, int *n);
 /* Points redeemed by the member on a day. */
 extern int64 mbr_redeemed_on(MbrSession *session, int64 member_id, DateADT day);
-/* Points sent to others on a day. */
+/* Points sent to others on a day, also before a merge. */
 extern int64 mbr_sent_on(MbrSession *session, int64 member_id, DateADT day);
 
 #endif

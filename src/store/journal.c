@@ -207,13 +207,16 @@ mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, in
     mbr_arg_int8(&args, journal_no);
     if (mbr_plan_run(session, MBR_PLAN_LOAD_JOURNAL, &args) == 0)
         return false;
-    *event = (MbrEvent){.journal_no = journal_no,
+    *event = (MbrEvent){.member_id = member_id,
+                        .journal_no = journal_no,
                         .verb = mbr_verb_of(mbr_col_text(0, 1)),
                         .points = mbr_col_int8(0, 2, 0),
                         .balance = mbr_col_int8(0, 3, 0),
                         .occurred_at = mbr_col_int8(0, 20, 0),
                         .day = mbr_col_int4(0, 28, 0),
                         .amount = mbr_col_money(0, 10, config->digits),
+                        .refers_to = mbr_col_int8(0, 27, 0),
+                        .counterpart_id = mbr_col_int8(0, 30, 0),
                         .merchant_id = mbr_col_int4(0, 19, 0),
                         .order_ref = mbr_col_text(0, 21)};
     if (event->verb == MBR_VERB_ACCRUAL)

@@ -8,6 +8,7 @@
 
 /* A journal row as read back. */
 typedef struct MbrEvent {
+    int64 member_id; /* in whose journal */
     int64 journal_no;
     MbrVerb verb;
     int64 points;
@@ -15,6 +16,8 @@ typedef struct MbrEvent {
     int64 occurred_at;
     DateADT day;
     int64 amount; /* minor units; the worth of a redemption */
+    int64 refers_to;
+    int64 counterpart_id; /* 0 = none */
     int merchant_id;
     const char *order_ref;
     MbrPurchase purchase; /* of an accrual; its lines only as frozen_lines */

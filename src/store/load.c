@@ -11,6 +11,7 @@
 
 #include "engine/canary.h"
 #include "engine/ledger.h"
+#include "store/alias.h"
 #include "store/hold.h"
 #include "store/load.h"
 #include "store/plan.h"
@@ -29,18 +30,31 @@ mbr_raise_no_member(int64 member_id)
                     errhint("Look the member up with find_member(kind, value).")));
 }
 
-bool
-mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
+static bool
+is_merged(MbrTable *account)
 {
-    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
-    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
-    bool lock = !session->read_only && !MBR_CANARY(LOCK_SKIPPED);
+    return mbr_table_get_int4(account, MBR_ACCOUNT_ORDER_SPENDS) == MBR_MERGED;
+}
 
-    memset(work, 0, sizeof(*work));
-    if (!(lock ? mbr_table_lock(account, key) : mbr_table_find(account, key)))
-        return false;
+/* Finds an account, and locks it if the session writes; that of a merged member is not locked. */
+static MbrLocked
+find_account(const MbrSession *session, MbrTable *account, int64 member_id, bool wait)
+{
+    Datum key[] = {Int64GetDatum(member_id), Int16GetDatum(MBR_WALLET_POINTS)};
+
+    if (!mbr_table_find(account, key))
+        return MBR_NOT_THERE;
+    if (session->read_only || is_merged(account) || MBR_CANARY(LOCK_SKIPPED))
+        return MBR_LOCKED;
+    return mbr_table_lock(account, wait);
+}
+
+static void
+read_account(MbrTable *account, int64 member_id, int64 called_id, MbrWork *work)
+{
     work->member = (MbrMember){
         .member_id = member_id,
+        .called_id = called_id,
         .balance = mbr_table_get_int8(account, MBR_ACCOUNT_BALANCE, 0),
         .held = mbr_table_get_int8(account, MBR_ACCOUNT_HELD, 0),
         .debt = mbr_table_get_int8(account, MBR_ACCOUNT_DEBT, 0),
@@ -51,7 +65,38 @@ mbr_load_account(MbrSession *session, int64 member_id, MbrWork *work)
         .last_posted_at = mbr_table_get_int8(account, MBR_ACCOUNT_LAST_POSTED_AT, 0),
         .place = mbr_table_place(account),
     };
-    return true;
+}
+
+/* Who waited for a merge holds the merged member's lock, which nobody else will ask for. */
+bool
+mbr_load_account(MbrSession *session, int64 called_id, MbrWork *work)
+{
+    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
+    int64 member_id = called_id;
+    bool found;
+
+    memset(work, 0, sizeof(*work));
+    while ((found = find_account(session, account, member_id, true) == MBR_LOCKED) && is_merged(account)) {
+        CHECK_FOR_INTERRUPTS();
+        member_id = mbr_alias_follow(session, member_id);
+    }
+    if (found)
+        read_account(account, member_id, called_id, work);
+    return found;
+}
+
+MbrLocked
+mbr_load_account_if_free(MbrSession *session, int64 member_id, MbrWork *work)
+{
+    MbrTable *account = mbr_table_open(session, MBR_TABLE_ACCOUNT, false);
+    MbrLocked locked = find_account(session, account, member_id, false);
+
+    memset(work, 0, sizeof(*work));
+    if (locked == MBR_LOCKED && is_merged(account))
+        return MBR_NOT_THERE; /* its survivor has its points */
+    if (locked == MBR_LOCKED)
+        read_account(account, member_id, member_id, work);
+    return locked;
 }
 
 static int
@@ -63,20 +108,42 @@ compare_ids(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-int
-mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works)
+/* How many were found; -1 = one was merged since its number was looked up, and has its survivor's now. */
+static int
+lock_in_order(MbrSession *session, int64 *ids, int n, MbrWork *works)
 {
     int found = 0;
 
     qsort(ids, n, sizeof(int64), compare_ids);
-    for (int i = 0; i < n; i++)
-        if ((i == 0 || ids[i] != ids[i - 1]) && mbr_load_account(session, ids[i], &works[found]))
-            found++;
+    for (int i = 0; i < n; i++) {
+        int64 called_id = ids[i];
+
+        if ((i > 0 && called_id == ids[i - 1]) || !mbr_load_account(session, called_id, &works[found]))
+            continue;
+        if (works[found].member.member_id != called_id) {
+            for (int k = i; k < n && ids[k] == called_id; k++)
+                ids[k] = works[found].member.member_id;
+            return -1;
+        }
+        found++;
+    }
     return found;
 }
 
-static void
-check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
+int
+mbr_lock_members(MbrSession *session, int64 *ids, int n, MbrWork *works)
+{
+    int found;
+
+    mbr_alias_resolve(session, ids, n);
+    do
+        found = lock_in_order(session, ids, n, works);
+    while (found < 0);
+    return found;
+}
+
+void
+mbr_check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what)
 {
     if (moment > clock + config->max_future)
         ereport(ERROR,
@@ -98,7 +165,7 @@ mbr_posting_time(MbrSession *session, const MbrConfig *config, int64 at)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("at lies in the past"),
                         errdetail("Only operators may post with an earlier time."),
                         errhint("Leave at out, or ask for grant_access(role, 'operator').")));
-    check_not_ahead(at, clock, config, "at");
+    mbr_check_not_ahead(at, clock, config, "at");
     return at;
 }
 
@@ -111,8 +178,8 @@ date_work(MbrSession *session, const MbrLoad *load, MbrWork *work)
     work->posted_at = Max(mbr_posting_time(session, load->config, load->at), work->member.last_posted_at);
     work->occurred_at = load->occurred_at == MBR_NEVER ? work->posted_at : load->occurred_at;
     if (load->occurred_at != MBR_NEVER) {
-        check_not_ahead(work->occurred_at, clock, load->config, "occurred_at");
-        check_not_ahead(work->occurred_at, work->posted_at, load->config, "occurred_at");
+        mbr_check_not_ahead(work->occurred_at, clock, load->config, "occurred_at");
+        mbr_check_not_ahead(work->occurred_at, work->posted_at, load->config, "occurred_at");
     }
     work->day = mbr_day_of(work->occurred_at, load->config->zone);
     work->posted_day = mbr_day_of(work->posted_at, load->config->zone);
@@ -407,10 +474,19 @@ mbr_load_posting(MbrSession *session, MbrLoad *load, MbrWork *work)
 }
 
 void
+mbr_load_settling(MbrSession *session, const MbrLoad *load, MbrWork *work)
+{
+    work->posted_at = work->occurred_at = Max(load->at, work->member.last_posted_at);
+    read_lots(session, load, work);
+    mbr_load_room(load, work);
+}
+
+void
 mbr_load(MbrSession *session, MbrLoad *load, MbrWork *work)
 {
     if (!mbr_load_account(session, load->member_id, work))
         mbr_raise_no_member(load->member_id);
+    load->member_id = work->member.member_id;
     load->config = mbr_load_config(session);
     mbr_load_member(session, load->config, work);
     mbr_load_posting(session, load, work);

@@ -39,6 +39,12 @@ type_of(char letter)
             return INT4ARRAYOID;
         case 'A':
             return TEXTARRAYOID;
+        case 'V':
+            return INTERVALOID;
+        case 'l':
+            return INT8ARRAYOID;
+        case 'z':
+            return TIMESTAMPTZARRAYOID;
     }
     elog(ERROR, "no type for parameter letter %c", letter);
 }

@@ -4,6 +4,7 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
+#include "store/alias.h"
 #include "store/hold.h"
 #include "store/plan.h"
 #include "store/refund.h"
@@ -131,7 +132,7 @@ mbr_refunded_sum(MbrSession *session, const MbrConfig *config, const MbrSale *sa
 }
 
 MbrGiveBack *
-mbr_spent_on(MbrSession *session, const MbrSale *sale, int *n)
+mbr_spent_on(MbrSession *session, int64 member_id, const MbrSale *sale, int *n)
 {
     MbrArgs args = event_args(sale->member_id, sale->event.journal_no);
     MbrGiveBack *parts;
@@ -139,19 +140,23 @@ mbr_spent_on(MbrSession *session, const MbrSale *sale, int *n)
     *n = (int)mbr_plan_run(session, MBR_PLAN_SPENT_PARTS, &args);
     parts = palloc(sizeof(MbrGiveBack) * Max(*n, 1));
     for (int i = 0; i < *n; i++) {
-        parts[i] = mbr_give_back_read(i);
+        int64 of_member = mbr_col_int8(i, 9, 0);
+
+        parts[i] = mbr_give_back_read(i, of_member == member_id ? 0 : of_member);
         parts[i].day = mbr_col_int4(i, 8, 0);
     }
     return parts;
 }
 
 int64 *
-mbr_own_lots(MbrSession *session, const MbrSale *sale, int *n, int64 *expired)
+mbr_own_lots(MbrSession *session, int64 member_id, const MbrSale *sale, int *n, int64 *expired)
 {
     MbrArgs args = event_args(sale->member_id, sale->event.journal_no);
     int64 *lots;
 
     mbr_arg_int8(&args, sale->approval_no);
+    mbr_arg_datum(&args, mbr_alias_numbers(session, member_id), false);
+    mbr_arg_int8(&args, member_id);
     *n = (int)mbr_plan_run(session, MBR_PLAN_OWN_LOTS, &args);
     lots = palloc(sizeof(int64) * Max(*n, 1));
     *expired = 0;

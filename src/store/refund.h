@@ -58,11 +58,12 @@ typedef struct MbrRefunded {
 
 extern MbrRefunded mbr_refunded_sum(MbrSession *session, const MbrConfig *config, const MbrSale *sale);
 /* Points spent on the order: the last taken first. */
-extern MbrGiveBack *mbr_spent_on(MbrSession *session, const MbrSale *sale, int *n);
-/* Lots of the award, and those that continue them; *expired = points of them that expired. */
-extern int64 *mbr_own_lots(MbrSession *session, const MbrSale *sale, int *n, int64 *expired);
+extern MbrGiveBack *mbr_spent_on(MbrSession *session, int64 member_id, const MbrSale *sale, int *n);
+/* Lots of the award, and those that continue them, at the member: the sale's, or the one it was merged into
+ * (a lot that is not there is 0); *expired = points of them that expired. */
+extern int64 *mbr_own_lots(MbrSession *session, int64 member_id, const MbrSale *sale, int *n, int64 *expired);
 
-/* Records what a refund of a member's purchase did, in the journal of the member it was posted to. */
+/* Records what a refund did: of a sale of the one member, posted in the journal of the other. */
 extern void mbr_refund_store(MbrSession *session, const MbrConfig *config, int64 member_id, int64 posted_id,
                              int64 journal_no, const char *refund_ref, const MbrRefund *refund);
 /* What the refund of that number did, and the balance then. */

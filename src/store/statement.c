@@ -97,19 +97,21 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "TITT"},
     /* load */
     [MBR_PLAN_BOUGHT_AT] = {
-        "SELECT FROM membership.journal j WHERE member_id = $1 AND verb = 'accrual' AND day <= $2 "
+        "SELECT FROM membership.journal j WHERE member_id = ANY ($1) AND verb = 'accrual' AND day <= $2 "
+        "AND NOT (j.journal_no = $4 AND j.member_id = ($1)[1]) "
         "AND NOT EXISTS (SELECT FROM membership.refund r WHERE r.member_id = j.member_id AND r.purchase_no = j.journal_no "
         "AND r.complete) AND CASE WHEN lines IS NULL THEN merchant_id = $3 "
         "ELSE lines @> jsonb_build_array(jsonb_build_object('merchant_id', $3)) END LIMIT 1",
-        "LDI"},
+        "lDIL"},
     [MBR_PLAN_BOUGHT_CATEGORY] = {
         "SELECT FROM membership.journal j LEFT JOIN jsonb_array_elements(j.lines) l ON true "
         "LEFT JOIN membership.merchant m ON m.merchant_id = coalesce((l ->> 'merchant_id')::integer, j.merchant_id) "
-        "WHERE j.member_id = $1 AND j.verb = 'accrual' AND j.day <= $2 "
+        "WHERE j.member_id = ANY ($1) AND j.verb = 'accrual' AND j.day <= $2 "
+        "AND NOT (j.journal_no = $4 AND j.member_id = ($1)[1]) "
         "AND coalesce(l ->> 'category', m.category) = $3 "
         "AND NOT EXISTS (SELECT FROM membership.refund r WHERE r.member_id = j.member_id AND r.purchase_no = j.journal_no "
         "AND r.complete) LIMIT 1",
-        "LDT"},
+        "lDTL"},
     /* before enrolment it is the tier of enrolment */
     [MBR_PLAN_PAST_TIER] = {
         "SELECT tier_id FROM membership.tier_history "
@@ -144,6 +146,12 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT journal_no, payload_hash FROM membership.source_key "
         "WHERE member_id = $1 AND verb = $2 AND ref = $3",
         "LTT"},
+    /* of several members, who are one person now: by content, then by the number called with */
+    [MBR_PLAN_FIND_KEY_AMONG] = {
+        "SELECT member_id, journal_no, payload_hash FROM membership.source_key "
+        "WHERE member_id = ANY ($1) AND verb = $2 AND ref = $3 "
+        "ORDER BY payload_hash = $5 DESC, member_id = $4 DESC, array_position($1, member_id) LIMIT 1",
+        "lTTLL"},
     [MBR_PLAN_LOAD_JOURNAL] = {
         "SELECT verb, points, balance, status, reason_code, points_wanted, base_points, available_at, "
         "expires_at, amount, basis, base_rate, rounding, tier_id, tier_multiplier, tier_after, "
@@ -252,29 +260,39 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_LOAD_REFUND] = {
         "SELECT r.amount, r.cash_amount, r.points_clawed, r.points_restored, r.points_forfeited, r.loss, r.debt, "
         "r.cash_shortfall, r.points_expired, j.balance FROM membership.journal j "
-        "JOIN membership.refund r ON r.member_id = j.member_id AND r.purchase_no = j.refers_to AND r.journal_no = j.journal_no "
+        "JOIN membership.refund r ON r.member_id = CASE j.verb WHEN 'refund' THEN coalesce(j.counterpart_id, j.member_id) "
+        "ELSE j.member_id END AND r.purchase_no = j.refers_to AND r.posted_id = j.member_id AND r.journal_no = j.journal_no "
         "WHERE j.member_id = $1 AND j.journal_no = $2",
         "LL"},
     /* the last taken first */
     [MBR_PLAN_SPENT_PARTS] = {
-        "SELECT -e.points, o.entry_no, o.journal_no, o.points, o.active_at, o.expires_at, o.origin, j.day "
+        "SELECT -e.points, o.entry_no, o.journal_no, o.points, o.active_at, o.expires_at, o.origin, r.day, o.member_id "
         "FROM membership.journal p CROSS JOIN jsonb_array_elements_text(p.tenders -> 'spent') n "
         "JOIN membership.journal j ON j.member_id = p.member_id AND j.journal_no = n::bigint "
-        "JOIN membership.ledger_entry e ON e.member_id = j.member_id AND e.wallet_id = 1 AND e.journal_no = j.journal_no "
+        "JOIN membership.journal r ON r.member_id = CASE j.verb WHEN 'merge_in' THEN j.counterpart_id ELSE j.member_id END "
+        "AND r.journal_no = CASE j.verb WHEN 'merge_in' THEN j.refers_to ELSE j.journal_no END "
+        "JOIN membership.ledger_entry e ON e.member_id = r.member_id AND e.wallet_id = 1 AND e.journal_no = r.journal_no "
         "JOIN membership.ledger_entry o ON o.member_id = e.member_id AND o.wallet_id = 1 AND o.entry_no = e.lot_no "
-        "WHERE p.member_id = $1 AND p.journal_no = $2 AND e.points < 0 ORDER BY e.entry_no DESC",
+        "WHERE p.member_id = $1 AND p.journal_no = $2 AND e.points < 0 ORDER BY j.journal_no DESC, e.entry_no DESC",
         "LL"},
     /* lots that an award opened, those that continue them, and what of each expired */
     [MBR_PLAN_OWN_LOTS] = {
-        "WITH RECURSIVE move AS MATERIALIZED (SELECT entry_no, moved_from FROM membership.ledger_entry "
-        "WHERE member_id = $1 AND wallet_id = 1 AND moved_from IS NOT NULL), "
-        "own (lot_no) AS (SELECT entry_no FROM membership.ledger_entry WHERE member_id = $1 AND wallet_id = 1 "
-        "AND lot_no = entry_no AND journal_no IN ($2, $3) "
-        "UNION ALL SELECT move.entry_no FROM own JOIN move ON move.moved_from = own.lot_no) "
-        "SELECT own.lot_no, coalesce(x.points, 0)::bigint FROM own LEFT JOIN (SELECT e.lot_no, -sum(e.points) AS points "
-        "FROM membership.ledger_entry e JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no "
-        "AND j.verb = 'expiry' WHERE e.member_id = $1 AND e.wallet_id = 1 AND e.points < 0 GROUP BY e.lot_no) x USING (lot_no)",
-        "LLL"},
+        "WITH RECURSIVE move AS MATERIALIZED (SELECT e.member_id, e.entry_no, e.moved_from, "
+        /* of a merge, and of what gives back what a merged member spent, moved_from is that member's */
+        "CASE WHEN j.verb IN ('merge_in', 'reversal', 'refund') THEN coalesce(j.counterpart_id, e.member_id) "
+        "ELSE e.member_id END AS of_member FROM membership.ledger_entry e "
+        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no "
+        "WHERE e.member_id = ANY ($4) AND e.wallet_id = 1 AND e.moved_from IS NOT NULL), "
+        "own (member_id, lot_no) AS (SELECT member_id, entry_no FROM membership.ledger_entry "
+        "WHERE member_id = $1 AND wallet_id = 1 AND lot_no = entry_no AND journal_no IN ($2, $3) "
+        "UNION ALL SELECT move.member_id, move.entry_no FROM own JOIN move ON move.of_member = own.member_id "
+        "AND move.moved_from = own.lot_no) "
+        "SELECT CASE WHEN own.member_id = $5 THEN own.lot_no ELSE 0 END, coalesce(x.points, 0)::bigint FROM own "
+        "LEFT JOIN (SELECT e.member_id, e.lot_no, -sum(e.points) AS points FROM membership.ledger_entry e "
+        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no AND j.verb = 'expiry' "
+        "WHERE e.member_id = ANY ($4) AND e.wallet_id = 1 AND e.points < 0 GROUP BY e.member_id, e.lot_no) x "
+        "USING (member_id, lot_no)",
+        "LLLlL"},
     [MBR_PLAN_SUM_EXCHANGES] = {
         "SELECT coalesce(sum(amount), 0) FROM membership.exchange WHERE member_id = $1 AND purchase_no = $2",
         "LL"},
@@ -334,9 +352,13 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "WITH parts AS (DELETE FROM membership.hold_lot WHERE member_id = $1 AND hold_no = $2) "
         "DELETE FROM membership.hold WHERE member_id = $1 AND hold_no = $2",
         "LL"},
+    /* what came by a merge stands for an event of the merged member */
     [MBR_PLAN_FIND_ORDER_SPENDS] = {
-        "SELECT j.journal_no, j.points, j.amount, j.purpose FROM membership.order_spend o "
+        "SELECT j.journal_no, coalesce(r.points, j.points), j.amount, j.purpose, coalesce(r.member_id, j.member_id), "
+        "coalesce(r.journal_no, j.journal_no) FROM membership.order_spend o "
         "JOIN membership.journal j USING (member_id, journal_no) "
+        "LEFT JOIN membership.journal r ON j.verb = 'merge_in' AND r.member_id = j.counterpart_id "
+        "AND r.journal_no = j.refers_to "
         "WHERE o.member_id = $1 AND o.merchant_id = $2 AND o.order_ref = $3 ORDER BY j.journal_no",
         "LIT"},
     [MBR_PLAN_INSERT_ORDER_SPEND] = {
@@ -358,8 +380,8 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "LL"},
     [MBR_PLAN_SENT_ON] = {
         "SELECT coalesce(-sum(points), 0)::bigint FROM membership.journal "
-        "WHERE member_id = $1 AND verb = 'transfer_out' AND day = $2",
-        "LD"},
+        "WHERE member_id = ANY ($1) AND verb = 'transfer_out' AND day = $2",
+        "lD"},
     /* members */
     [MBR_PLAN_FIND_IDENTITY] = {
         "SELECT member_id FROM membership.member_identity WHERE kind = $1 AND value = $2",
@@ -383,9 +405,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "LZ"},
     [MBR_PLAN_FIND_ENROLMENT] = {
         "SELECT i.value, m.referrer_id FROM membership.member m LEFT "
-        "JOIN membership.member_identity i ON i.member_id = m.member_id AND i.kind = 'referral' "
+        "JOIN membership.member_identity i ON i.member_id = m.member_id AND i.kind = 'referral' AND i.value = $2 "
         "WHERE m.member_id = $1",
-        "L"},
+        "LT"},
     [MBR_PLAN_UPDATE_MEMBER] = {
         "UPDATE membership.member SET birthday = coalesce($2, birthday), attributes = coalesce($3, "
         "attributes), consent = coalesce($4, consent) WHERE member_id = $1",
@@ -397,6 +419,102 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "UPDATE membership.member SET tags = ARRAY(SELECT DISTINCT t FROM unnest($2) t ORDER BY t) "
         "WHERE member_id = $1",
         "LA"},
+    /* merged members */
+    [MBR_PLAN_ANY_ALIAS] = {
+        "SELECT FROM membership.member_alias LIMIT 1",
+        ""},
+    [MBR_PLAN_FIND_SURVIVOR] = {
+        "SELECT survivor_id FROM membership.member_alias WHERE member_id = $1",
+        "L"},
+    [MBR_PLAN_FIND_SURVIVORS] = {
+        "SELECT k.n, a.survivor_id FROM unnest($1) WITH ORDINALITY k (member_id, n) "
+        "JOIN membership.member_alias a ON a.member_id = k.member_id",
+        "l"},
+    [MBR_PLAN_FIND_ALIASES] = {
+        "SELECT member_id FROM membership.member_alias WHERE survivor_id = $1 ORDER BY member_id",
+        "L"},
+    [MBR_PLAN_ANY_REVIEW] = {
+        "SELECT FROM membership.journal j WHERE j.member_id = $1 AND j.status = 'review' "
+        "AND NOT EXISTS (SELECT FROM membership.source_key k WHERE k.member_id = j.member_id AND k.verb = 'review' "
+        "AND k.ref = j.journal_no::text) LIMIT 1",
+        "L"},
+    [MBR_PLAN_LOAD_ORDER_SPENDS] = {
+        "SELECT o.merchant_id, o.order_ref, CASE j.verb WHEN 'merge_in' THEN j.counterpart_id ELSE j.member_id END, "
+        "CASE j.verb WHEN 'merge_in' THEN j.refers_to ELSE j.journal_no END, j.purpose, j.channel, j.amount "
+        "FROM membership.order_spend o JOIN membership.journal j USING (member_id, journal_no) "
+        "WHERE o.member_id = $1 ORDER BY o.journal_no",
+        "L"},
+    [MBR_PLAN_CLEAR_ORDER_SPENDS] = {
+        "DELETE FROM membership.order_spend WHERE member_id = $1",
+        "L"},
+    [MBR_PLAN_MOVE_ACTIVITY] = {
+        "INSERT INTO membership.activity_move (member_id, journal_no, day, purchases, basis, points_earned, growth, "
+        "points_redeemed, refunded_of_day, refunded_on_day) SELECT m.member_id, m.journal_no, d.day, m.sign * d.purchases, m.sign * d.basis, "
+        "m.sign * d.points_earned, m.sign * d.growth, m.sign * d.points_redeemed, "
+        "m.sign * d.refunded_of_day, m.sign * d.refunded_on_day FROM membership.activity_day d, "
+        "(VALUES ($1, $2, -1), ($3, $4, 1)) m (member_id, journal_no, sign) WHERE d.member_id = $1",
+        "LLLL"},
+    [MBR_PLAN_CLEAR_ACTIVITY] = {
+        "DELETE FROM membership.activity_day WHERE member_id = $1",
+        "L"},
+    [MBR_PLAN_ADD_ACTIVITY] = {
+        "INSERT INTO membership.activity_day AS a (member_id, day, purchases, basis, points_earned, growth, "
+        "points_redeemed, refunded_of_day, refunded_on_day) "
+        "SELECT member_id, day, purchases, basis, points_earned, growth, points_redeemed, refunded_of_day, refunded_on_day "
+        "FROM membership.activity_move WHERE member_id = $1 AND journal_no = $2 ON CONFLICT (member_id, day) DO UPDATE "
+        "SET purchases = a.purchases + excluded.purchases, basis = a.basis + excluded.basis, "
+        "points_earned = a.points_earned + excluded.points_earned, growth = a.growth + excluded.growth, "
+        "points_redeemed = a.points_redeemed + excluded.points_redeemed, "
+        "refunded_of_day = a.refunded_of_day + excluded.refunded_of_day, "
+        "refunded_on_day = a.refunded_on_day + excluded.refunded_on_day",
+        "LL"},
+    [MBR_PLAN_MOVE_IDENTITIES] = {
+        "UPDATE membership.member_identity SET member_id = $1 WHERE member_id = $2",
+        "LL"},
+    [MBR_PLAN_MERGE_PERSON] = {
+        "WITH self AS (SELECT ARRAY(SELECT member_id FROM membership.member_alias WHERE survivor_id = $1) || $1 AS numbers) "
+        "UPDATE membership.member s SET birthday = coalesce(s.birthday, f.birthday), source = coalesce(s.source, f.source), "
+        "referrer_id = CASE WHEN s.referrer_id <> ALL (self.numbers) THEN s.referrer_id "
+        "WHEN f.referrer_id <> ALL (self.numbers) THEN f.referrer_id END, "
+        "tags = ARRAY(SELECT DISTINCT t FROM unnest(s.tags || f.tags) t ORDER BY t), "
+        "attributes = f.attributes || s.attributes, consent = f.consent || s.consent "
+        "FROM membership.member f, self WHERE s.member_id = $1 AND f.member_id = $2",
+        "LL"},
+    [MBR_PLAN_TAKE_TIER] = {
+        "UPDATE membership.member s SET tier_id = f.tier_id, tier_since = $3, tier_expires_at = f.tier_expires_at, "
+        "tier_locked_until = f.tier_locked_until FROM membership.member f, membership.tier st, membership.tier ft "
+        "WHERE s.member_id = $1 AND f.member_id = $2 AND st.tier_id = s.tier_id AND ft.tier_id = f.tier_id "
+        "AND ft.rank > st.rank RETURNING s.tier_id",
+        "LLZ"},
+    [MBR_PLAN_PROLONG_TIER] = {
+        "UPDATE membership.member s SET tier_expires_at = nullif(greatest(coalesce(s.tier_expires_at, 'infinity'), "
+        "coalesce(f.tier_expires_at, 'infinity')), 'infinity'), "
+        "tier_locked_until = greatest(s.tier_locked_until, f.tier_locked_until) "
+        "FROM membership.member f WHERE s.member_id = $1 AND f.member_id = $2 AND f.tier_id = s.tier_id",
+        "LL"},
+    [MBR_PLAN_MOVE_ALIASES] = {
+        "UPDATE membership.member_alias SET survivor_id = $1 WHERE survivor_id = $2",
+        "LL"},
+    [MBR_PLAN_INSERT_ALIAS] = {
+        "INSERT INTO membership.member_alias (survivor_id, member_id) VALUES ($1, $2)",
+        "LL"},
+    /* erased members */
+    [MBR_PLAN_ERASE_IDENTITIES] = {
+        "DELETE FROM membership.member_identity WHERE member_id = ANY ($1)",
+        "l"},
+    [MBR_PLAN_ERASE_PERSON] = {
+        "UPDATE membership.member SET status = CASE status WHEN 'merged' THEN status ELSE 'closed' END, birthday = NULL, "
+        "source = NULL, referrer_id = NULL, tags = '{}', attributes = '{}', consent = '{}' WHERE member_id = ANY ($1)",
+        "l"},
+    [MBR_PLAN_ERASE_CONTEXT] = {
+        "DELETE FROM membership.journal_context WHERE member_id = ANY ($1)",
+        "l"},
+    [MBR_PLAN_ERASE_FAILURES] = {
+        "UPDATE membership.rule_failure SET message = 'erased' WHERE member_id = ANY ($1)",
+        "l"},
+    [MBR_PLAN_ERASE_ACCRUAL_ERRORS] = {
+        "DELETE FROM membership.accrual_error WHERE (purchase ->> 'member_id')::bigint = ANY ($1)",
+        "l"},
     /* accrual errors */
     [MBR_PLAN_INSERT_ACCRUAL_ERROR] = {
         "INSERT INTO membership.accrual_error (source, purchase, sqlstate, message) "
@@ -449,5 +567,57 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
     [MBR_PLAN_VERIFY_ONE] = {
         "SELECT member_id, invariant, expected, found FROM membership._violation WHERE member_id = $1",
         "L"},
+    /* sweeps */
+    [MBR_PLAN_START_RUN] = {
+        "INSERT INTO membership.job_run (job, as_of) VALUES ($1, $2) RETURNING run_id",
+        "TZ"},
+    [MBR_PLAN_NOTE_RUN] = {
+        "UPDATE membership.job_run SET batches = $2, rows = $3, last_key = nullif($4, 0), "
+        "finished_at = CASE WHEN $5 THEN clock_timestamp() END WHERE run_id = $1",
+        "UILLB"},
+    [MBR_PLAN_FAIL_RUN] = {
+        "UPDATE membership.job_run SET finished_at = clock_timestamp(), error = $2 WHERE run_id = $1",
+        "UT"},
+    /* what a page of $3 rows after a key has, each member's rows in one page */
+    [MBR_PLAN_DUE_HOLDS] = {
+        "SELECT member_id, coalesce(bool_or(expires_at <= $2), false) "
+        "FROM (SELECT member_id, expires_at FROM membership.hold WHERE member_id > $1 "
+        "ORDER BY member_id FETCH FIRST ($3) ROWS WITH TIES) h GROUP BY member_id ORDER BY member_id",
+        "LZL"},
+    [MBR_PLAN_OLD_CONTEXTS] = {
+        "SELECT c.member_id, bool_or(j.posted_at < $2) "
+        "FROM (SELECT member_id, journal_no FROM membership.journal_context WHERE member_id > $1 "
+        "ORDER BY member_id FETCH FIRST ($3) ROWS WITH TIES) c "
+        "JOIN membership.journal j USING (member_id, journal_no) GROUP BY c.member_id ORDER BY c.member_id",
+        "LZL"},
+    /* the end of the last day to be announced */
+    [MBR_PLAN_ANNOUNCE_UNTIL] = {
+        "SELECT ((($1 AT TIME ZONE time_zone) + $2)::date + 1)::timestamp AT TIME ZONE time_zone "
+        "FROM membership.program",
+        "ZV"},
+    /* the last valid day as expiring_soon has it */
+    [MBR_PLAN_ANNOUNCE] = {
+        "WITH due AS (SELECT l.member_id, d.expires_on, sum(l.points)::bigint AS points "
+        "FROM unnest($1, $2, $3) l (member_id, expires_at, points) CROSS JOIN membership.program p "
+        "CROSS JOIN LATERAL (SELECT least(((l.expires_at - interval '1 microsecond') AT TIME ZONE p.time_zone)::date, "
+        "((l.expires_at AT TIME ZONE p.time_zone) - interval '1 microsecond')::date) AS expires_on) d "
+        "GROUP BY l.member_id, d.expires_on), "
+        "noted AS (INSERT INTO membership.expiry_notice (member_id, expires_on, lead, announced_at) "
+        "SELECT member_id, expires_on, $4, clock_timestamp() FROM due ORDER BY member_id, expires_on "
+        "ON CONFLICT (member_id, expires_on, lead) DO NOTHING RETURNING member_id, expires_on), "
+        "written AS (INSERT INTO membership.event (member_id, kind, payload) "
+        "SELECT member_id, 'points_expiring', jsonb_build_object('points', points, 'expires_on', expires_on, 'lead', $4) "
+        "FROM due JOIN noted USING (member_id, expires_on) RETURNING member_id) "
+        "SELECT count(DISTINCT member_id), count(*) FROM written",
+        "lzlV"},
+    [MBR_PLAN_PRUNE_BEFORE] = {
+        "SELECT (($1 AT TIME ZONE time_zone) - $2) AT TIME ZONE time_zone FROM membership.program",
+        "ZV"},
+    [MBR_PLAN_PRUNE_CONTEXTS] = {
+        "WITH gone AS (DELETE FROM membership.journal_context c USING unnest($1) u (member_id), membership.journal j "
+        "WHERE c.member_id = u.member_id AND j.member_id = c.member_id AND j.journal_no = c.journal_no "
+        "AND j.posted_at < $2 RETURNING c.member_id) "
+        "SELECT count(DISTINCT member_id), count(*) FROM gone",
+        "lZ"},
 };
 /* clang-format on */

@@ -7,7 +7,7 @@
 typedef struct MbrStatement {
     const char *sql;
     /* one letter a parameter: L bigint, I integer, T text, Z timestamptz, D date, N numeric, J jsonb, B
-     * boolean, A text[] */
+     * boolean, U uuid, V interval, A text[], i integer[], l bigint[], z timestamptz[] */
     const char *types;
 } MbrStatement;
 

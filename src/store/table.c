@@ -530,9 +530,9 @@ mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above)
     open_index(table);
     for (n = 0; n < nkeys; n++)
         ScanKeyInit(&keys[n], n + 1, BTEqualStrategyNumber, equal_proc(types[n]), key[n]);
-    if (above != NULL) { /* only days are asked for so */
-        Assert(types[n] == 'D');
-        ScanKeyInit(&keys[n], n + 1, BTGreaterStrategyNumber, F_DATE_GT, *above);
+    if (above != NULL) { /* only days and members are asked for so */
+        Assert(types[n] == 'D' || types[n] == 'L');
+        ScanKeyInit(&keys[n], n + 1, BTGreaterStrategyNumber, types[n] == 'D' ? F_DATE_GT : F_INT8GT, *above);
         n++;
     }
     if (table->scan != NULL && table->scan->numberOfKeys != n)
@@ -605,36 +605,45 @@ raise_concurrent_update(void)
 }
 
 /*
- * As SELECT ... FOR NO KEY UPDATE does it: at READ COMMITTED a row changed meanwhile is locked in its newest
- * version, above that it is a serialization failure.
+ * As SELECT ... FOR NO KEY UPDATE does it, with SKIP LOCKED if it is not to wait: at READ COMMITTED a row
+ * changed meanwhile is locked in its newest version, above that it is a serialization failure.
  */
-bool
-mbr_table_lock(MbrTable *table, const Datum *key)
+MbrLocked
+mbr_table_lock(MbrTable *table, bool wait)
 {
     uint8 flags = TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS;
     ItemPointerData tid;
     TM_FailureData failure;
     TM_Result result;
 
-    if (!mbr_table_find(table, key))
-        return false;
     if (!IsolationUsesXactSnapshot())
         flags |= TUPLE_LOCK_FLAG_FIND_LAST_VERSION;
     tid = table->current->tts_tid;
-    result =
-        table_tuple_lock(table->relation, &tid, snapshot_of(table->session), table->current,
-                         GetCurrentCommandId(false), LockTupleNoKeyExclusive, LockWaitBlock, flags, &failure);
+    result = table_tuple_lock(table->relation, &tid, snapshot_of(table->session), table->current,
+                              GetCurrentCommandId(false), LockTupleNoKeyExclusive,
+                              wait ? LockWaitBlock : LockWaitSkip, flags, &failure);
+    if (result == TM_WouldBlock)
+        return MBR_LOCKED_BY_ANOTHER;
     if (result != TM_Ok && IsolationUsesXactSnapshot())
         raise_concurrent_update();
     if (result != TM_Ok && result != TM_Deleted)
         elog(ERROR, "could not lock a row of \"%s\": %d", RelationGetRelationName(table->relation), result);
-    return result == TM_Ok;
+    return result == TM_Ok ? MBR_LOCKED : MBR_NOT_THERE;
 }
 
 Datum
 mbr_table_get(MbrTable *table, int column, bool *isnull)
 {
     return slot_getattr(table->current, maps[table->id].attno[column], isnull);
+}
+
+int16
+mbr_table_get_int2(MbrTable *table, int column)
+{
+    bool isnull;
+    Datum value = mbr_table_get(table, column, &isnull);
+
+    return isnull ? 0 : DatumGetInt16(value);
 }
 
 int32

@@ -104,8 +104,12 @@ extern bool mbr_table_find(MbrTable *table, const Datum *key);
 extern int64 mbr_table_place(const MbrTable *table);
 /* Finds a row by its key, first looking where it was before (0 = nowhere). */
 extern bool mbr_table_find_at(MbrTable *table, int64 place, const Datum *key);
-/* The same, and locks it FOR NO KEY UPDATE; the current row is then its newest version. */
-extern bool mbr_table_lock(MbrTable *table, const Datum *key);
+/*
+ * Locks the current row FOR NO KEY UPDATE, waiting for another's lock or passing by; it is then its newest
+ * version.
+ */
+typedef enum MbrLocked { MBR_LOCKED, MBR_NOT_THERE, MBR_LOCKED_BY_ANOTHER } MbrLocked;
+extern MbrLocked mbr_table_lock(MbrTable *table, bool wait);
 /* Rows whose key begins with nkeys values, in key order; above, if not null, bounds the next key column
  * below. */
 extern void mbr_table_scan(MbrTable *table, const Datum *key, int nkeys, const Datum *above);
@@ -113,7 +117,8 @@ extern bool mbr_table_next(MbrTable *table);
 
 /* A column of the current row. */
 extern Datum mbr_table_get(MbrTable *table, int column, bool *isnull);
-extern int32 mbr_table_get_int4(MbrTable *table, int column); /* null = 0 */
+extern int16 mbr_table_get_int2(MbrTable *table, int column); /* null = 0, as the next */
+extern int32 mbr_table_get_int4(MbrTable *table, int column);
 extern int64 mbr_table_get_int8(MbrTable *table, int column, int64 if_null);
 
 /* Inserts a row of all known columns; other columns get their defaults. */

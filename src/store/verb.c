@@ -27,6 +27,9 @@ static const char *const verbs[] = {
     [MBR_VERB_REFUND] = "refund",
     [MBR_VERB_CORRECTION] = "correction",
     [MBR_VERB_REASSIGNMENT] = "reassignment",
+    [MBR_VERB_MERGE_OUT] = "merge_out",
+    [MBR_VERB_MERGE_IN] = "merge_in",
+    [MBR_VERB_ERASURE] = "erasure",
 };
 
 static const char *const accrual_statuses[] = {

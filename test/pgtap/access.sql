@@ -196,7 +196,7 @@ SELECT is(ROW(rolsuper, rolcanlogin, rolcreaterole, rolcreatedb, rolbypassrls, r
 
 CREATE FUNCTION public.callable(who text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(proname, ' ' ORDER BY proname) FROM pg_proc
-     WHERE pronamespace = 'membership'::regnamespace AND has_function_privilege(who, oid, 'EXECUTE') $$;
+     WHERE pronamespace = 'membership'::regnamespace AND proname !~ '^_' AND has_function_privilege(who, oid, 'EXECUTE') $$;
 CREATE FUNCTION public.usable(who text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(relname || ' ' || rights, ', ' ORDER BY relname)
       FROM pg_class, LATERAL (
@@ -206,22 +206,31 @@ CREATE FUNCTION public.usable(who text) RETURNS text LANGUAGE sql AS $$
 CREATE ROLE t_shop;
 SELECT grant_access('t_shop', 'application') \gset
 \set till_functions '''accrue_batch accrue_from accrue_points accrue_trigger add_identity attr_date authorize_points balance_at capture_points enroll_member find_member grant_points preview_accrual quote_redemption redeem_points refund_from refund_order remove_identity replace_identity reverse_redemption set_tags statement transfer_points update_member void_points'''
-\set till_tables '''expiring_soon S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
+\set till_tables '''event DSU, expiring_soon S, member_alias S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S'''
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
-SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points attr_date authorize_points balance_at capture_points '
-          'correct_purchase enroll_member find_member grant_points import_lots import_members import_purchases import_tiers preview_accrual quote_redemption reassign_purchase redeem_points refund_from refund_order '
-          'remove_identity replace_identity retry_accrual_errors reverse_redemption review_accrual set_member_status set_tags set_tier statement '
-          'transfer_points try_condition update_member verify void_points',
-          'functions of an operator');
-SELECT is(usable('t_operator'), 'accrual_error S, burn_rule ISU, clawback_loss S, contract ISU, earn_rule ISU, expiring_soon S, mall ISU, member_balance S, member_holds S, member_lots S, member_statement S, '
-          'member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
-SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate charge_cash claim_days clawback expiry extend_on_activity liability_price max_future min_life_days name pending_days phone_country '
-          'reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
+SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points announce_expiry attr_date authorize_points balance_at '
+          'capture_points correct_purchase doctor enroll_member erase_member expire_points find_member grant_points import_lots import_members import_purchases '
+          'import_tiers merge_members preview_accrual prune_context quote_redemption reassign_purchase redeem_points refund_from refund_order release_holds remove_identity '
+          'replace_identity retry_accrual_errors reverse_redemption review_accrual schedule_jobs set_member_status set_tags set_tier statement '
+          'transfer_points try_condition unschedule_jobs update_member verify void_points', 'functions of an operator');
+-- what doctor() and schedule_jobs(), which have no rights of their own, are made of
+SELECT is(string_agg(r || ' ' || p.proname, ', ' ORDER BY r || ' ' || p.proname),
+          't_operator _cron_nightly, t_operator _cron_setting, t_operator _doctor_backlog, t_operator _doctor_job, t_operator _doctor_owner, t_operator _doctor_setting, '
+          't_operator _doctor_sweep, t_operator _doctor_version, t_operator _in_cron_database, t_operator _need_cron, t_operator _need_program, '
+          't_operator _planned_jobs, t_operator _sweep, t_operator _table_version', 'private functions that anybody may call')
+  FROM pg_proc p, unnest('{t_shop,t_operator,t_analyst}'::text[]) r
+ WHERE p.pronamespace = 'membership'::regnamespace AND p.proname ~ '^_' AND has_function_privilege(r, p.oid, 'EXECUTE');
+SELECT is(usable('t_operator'), '_due S, accrual_error S, burn_rule ISU, clawback_loss S, contract ISU, earn_rule ISU, event DSU, expiring_soon S, job_run S, mall ISU, '
+          'member_alias S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, '
+          'point_breakage S, point_liability S, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
+SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate charge_cash claim_days clawback expiry extend_on_activity liability_price max_future min_life_days name '
+          'pending_days phone_country reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
   FROM pg_attribute WHERE attrelid = 'membership.program'::regclass AND attnum > 0 AND has_column_privilege('t_operator', attrelid, attnum, 'UPDATE');
 SELECT is(callable('t_analyst'), 'balance_at statement verify', 'functions of an analyst');
-SELECT is(usable('t_analyst'), 'burn_rule S, clawback_loss S, contract S, earn_rule S, expiring_soon S, mall S, member_balance S, member_holds S, member_lots S, member_statement S, '
-          'member_tier_progress S, merchant S, merchant_unsettled S, party S, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
+SELECT is(usable('t_analyst'), 'burn_rule S, clawback_loss S, contract S, earn_rule S, expiring_soon S, job_run S, mall S, member_alias S, member_balance S, member_holds S, member_lots S, '
+          'member_statement S, member_tier_progress S, merchant S, merchant_unsettled S, party S, point_breakage S, point_liability S, program S, redemption_daily S, refund S, '
+          'refund_exception S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
 SELECT is(callable('t_nobody'), NULL, 'functions of anybody else');
 SELECT is(usable('t_nobody'), NULL, 'tables of anybody else');
 
@@ -230,7 +239,7 @@ SELECT is(usable('t_nobody'), NULL, 'tables of anybody else');
 SELECT is(attempt(who, call), '42501', who || ' is refused: ' || call)
   FROM (VALUES
         ('t_shop', $$SELECT membership.adjust_points(1, 5, 'x', 'x')$$), ('t_shop', $$SELECT membership.set_member_status(1, 'closed', 'x')$$),
-        ('t_shop', $$SELECT membership.set_tier(1, 'gold', NULL, 'x')$$), ('t_shop', $$SELECT membership.review_accrual(1, 8, 'approve', 'x')$$),
+        ('t_shop', $$SELECT membership.set_tier(1, 'gold', NULL, 'x')$$), ('t_shop', $$SELECT membership.merge_members(1, 2, 'x')$$), ('t_shop', $$SELECT membership.erase_member(1, 'x')$$), ('t_shop', $$SELECT membership.review_accrual(1, 8, 'approve', 'x')$$),
         ('t_shop', $$SELECT membership.verify()$$), ('t_shop', $$SELECT membership._apply_access()$$),
         ('t_shop', $$SELECT membership._program_ddl(0, 2)$$), ('t_shop', $$INSERT INTO membership.merchant (merchant_id, name) VALUES (51, 'x')$$),
         ('t_operator', $$SELECT membership.grant_access('t_operator', 'application')$$),

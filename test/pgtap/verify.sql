@@ -1,5 +1,5 @@
 -- verify(): every invariant, broken on purpose past the guards, is named, and no other.
-\set tests 146
+\set tests 162
 \ir setup.psql
 SELECT open_mall() \gset
 
@@ -54,6 +54,10 @@ SELECT enrol('hana') \gset
 SELECT grant_points(m('hana'), 100, 'x', 'g1', expires_at => '2024-02-10 00:00+08', at => '2024-02-01 12:00+08') \gset
 SELECT authorize_points(m('hana'), 100, 'a1', NULL, order_amount => 100, at => '2024-02-04 12:00+08') \gset
 SELECT capture_points(m('hana'), 'a1', at => '2024-02-11 12:00+08') \gset
+-- mona: 100 points (2), a purchase (3), 100 points spent on an order to come (4); merged (5) into mike, whose events 2 and 3 are the merge
+SELECT enrol('mike', now()) AS mike, enrol('mona', now()) AS mona \gset
+SELECT grant_points(:mona, 150, 'x', 'g1', '2090-01-01'), accrue_points(:mona, 1, 10, 'm1'), redeem_points(:mona, 100, 'r1', 1, 'm2', 100) \gset
+SELECT merge_members(:mike, :mona, 'x') \gset
 -- rosa: 1,000 points (2), all of which (3) paid 30.00 of order o1 (4), 100.00 of whose first line came back (5: 200 given back, 94 taken); o2 (6) came
 -- back whole (7), 60.00 of it were exchanged for o3 (8); o4 (9) was corrected (10, 11). A refund of o5 waits for its sale
 SELECT enrol('rosa') \gset
@@ -79,7 +83,7 @@ DECLARE
 BEGIN
     BEGIN
         SET LOCAL session_replication_role = replica;  -- past the guards and foreign keys, as a superuser can
-        EXECUTE replace(statements, ':vera', m('vera')::text);
+        EXECUTE replace(replace(statements, ':vera', m('vera')::text), ':mona', (SELECT member_id FROM membership.member_alias)::text);
         SELECT array_agg(DISTINCT invariant ORDER BY invariant) INTO invariants FROM verify();
         RAISE EXCEPTION 'undo' USING ERRCODE = 'TAP00';
     EXCEPTION WHEN SQLSTATE 'TAP00' THEN
@@ -153,6 +157,26 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
      'journal_numbers_are_gapless journal_points_are_sum_of_entries last_posted_at_is_that_of_the_journal transfer_has_its_counterpart'),
     ($$UPDATE membership.account SET next_expiry = next_expiry + interval '1 second' WHERE member_id = :vera$$, 'next_expiry_not_after_any_lot'),
     ($$UPDATE membership.account SET next_expiry = NULL WHERE member_id = :vera$$, 'next_expiry_not_after_any_lot'),
+    -- a merge: who became whom, what is left behind, lots and activity that went along, what was spent
+    ($$DELETE FROM membership.member_alias$$, 'merged_member_has_its_survivor'),
+    ($$UPDATE membership.member_alias SET survivor_id = 999$$, 'merged_member_has_its_survivor'),
+    ($$UPDATE membership.member SET status = 'active' WHERE member_id = :mona$$, 'merged_member_has_its_survivor'),
+    ($$UPDATE membership.account SET order_spends = 0 WHERE member_id = :mona$$, 'merged_member_has_its_survivor'),
+    ($$UPDATE membership.member SET status = 'merged' WHERE member_id = :vera$$, 'merged_member_has_its_survivor'),
+    ($$UPDATE membership.account SET order_spends = -1 WHERE member_id = :vera$$, 'merged_member_has_its_survivor'),
+    ($$INSERT INTO membership.member_alias VALUES (:vera, :mona)$$, 'merged_member_has_its_survivor merged_member_has_nothing'),
+    ($$INSERT INTO membership.member_identity VALUES ('card', 'left', :mona)$$, 'merged_member_has_nothing'),
+    ($$UPDATE membership.order_spend SET member_id = :mona WHERE member_id = public.m('mike')$$, 'merged_member_has_nothing order_spend_has_its_redemption order_spends_are_counted'),
+    ($$UPDATE membership.account SET balance = 1 WHERE member_id = :mona$$, 'balance_is_sum_of_entries merged_member_has_nothing'),
+    ($$UPDATE membership.ledger_entry SET expires_at = '2091-01-01' WHERE member_id = public.m('mike') AND entry_no = 1;
+       UPDATE membership.lot SET expires_at = '2091-01-01' WHERE member_id = public.m('mike') AND lot_no = 1$$, 'merged_lots_live_on_unchanged'),
+    ($$UPDATE membership.ledger_entry SET origin = 'opening' WHERE member_id = public.m('mike') AND entry_no = 1;
+       UPDATE membership.lot SET origin = 'opening' WHERE member_id = public.m('mike') AND lot_no = 1$$, 'merged_lots_live_on_unchanged'),
+    ($$UPDATE membership.activity_move SET basis = basis + 1 WHERE member_id = :mona$$, 'activity_is_sum_of_journal activity_moves_add_up'),
+    ($$DELETE FROM membership.activity_move WHERE member_id = :mona$$, 'activity_is_sum_of_journal activity_moves_add_up points_redeemed_of_a_day'),
+    ($$UPDATE membership.journal SET counterpart_id = :vera WHERE member_id = public.m('mike') AND journal_no = 2$$,
+     'activity_moves_add_up merged_lots_live_on_unchanged transfer_has_its_counterpart'),
+    ($$UPDATE membership.journal SET refers_to = NULL WHERE member_id = public.m('mike') AND journal_no = 3$$, 'order_spend_has_its_redemption transfer_has_its_counterpart'),
     -- numbering and chains
     ($$UPDATE membership.account SET next_entry_no = next_entry_no + 1 WHERE member_id = :vera$$, 'entry_numbers_are_gapless'),
     ($$UPDATE membership.account SET next_journal_no = next_journal_no + 1 WHERE member_id = :vera$$, 'journal_numbers_are_gapless'),
@@ -167,7 +191,7 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.journal SET points = 51 WHERE member_id = :vera AND journal_no = 3$$, 'journal_balance_chains journal_points_are_sum_of_entries'),
     ($$UPDATE membership.journal SET balance = 1 WHERE member_id = :vera AND journal_no = 3$$, 'journal_balance_chains'),
     ($$UPDATE membership.journal SET last_entry_no = 3 WHERE member_id = :vera AND journal_no = 3$$, 'journal_points_are_sum_of_entries'),
-    ($$UPDATE membership.journal SET points = 1 WHERE member_id = public.m('bea')$$, 'journal_balance_chains journal_points_are_sum_of_entries'),
+    ($$UPDATE membership.journal SET points = 1 WHERE member_id = public.m('bea')$$, 'journal_balance_chains journal_points_are_sum_of_entries liability_has_every_point'),
     ($$UPDATE membership.journal SET lines = jsonb_set(lines, '{0,points}', '61') WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
     ($$UPDATE membership.journal SET lines = jsonb_set(lines, '{0,amount}', '61') WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
     ($$UPDATE membership.journal SET lines = '[]' WHERE member_id = :vera AND journal_no = 2$$, 'line_points_are_points_wanted'),
@@ -176,7 +200,7 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.refund SET cash_amount = 101 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_is_whole'),
     ($$UPDATE membership.refund SET points_clawed = 95 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal refund_is_whole refund_lines_add_up'),
     ($$UPDATE membership.refund SET loss = 1 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal refund_lines_add_up'),
-    ($$UPDATE membership.refund SET points_restored = 1001, points_clawed = 895 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal points_redeemed_of_a_day refund_lines_add_up refunds_not_more_than_the_sale'),
+    ($$UPDATE membership.refund SET points_restored = 1001, points_clawed = 895 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal refund_lines_add_up refunds_not_more_than_the_sale'),
     ($$UPDATE membership.refund SET debt = 95 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_is_whole'),
     ($$UPDATE membership.refund SET complete = true WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal refunds_not_more_than_the_sale splits_are_not_reversed_twice'),
     ($$UPDATE membership.refund SET purchase_no = 6, refund_no = 9 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal points_redeemed_of_a_day refund_claim_has_its_refund refund_has_its_row refund_is_whole refund_lines_add_up refunds_not_more_than_the_sale splits_are_not_reversed_twice'),
@@ -184,8 +208,10 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
     ($$UPDATE membership.refund SET lines = jsonb_set(lines, '{0,amount}', '0') WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_lines_add_up'),
     ($$DELETE FROM membership.refund WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'activity_is_sum_of_journal points_redeemed_of_a_day refund_claim_has_its_refund refund_has_its_row'),
     ($$UPDATE membership.journal SET amount = 99 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_is_whole refunded_of_and_on_a_day'),
-    ($$UPDATE membership.journal SET refers_to = 6 WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'refund_claim_has_its_refund refund_has_its_row refund_is_whole refunded_of_and_on_a_day'),
-    ($$UPDATE membership.journal SET verb = 'adjustment' WHERE member_id = public.m('rosa') AND journal_no = 5$$, 'receipt_and_purchase_belong_together refund_is_whole refunded_of_and_on_a_day split_has_its_purchase'),
+    ($$UPDATE membership.journal SET refers_to = 6 WHERE member_id = public.m('rosa') AND journal_no = 5$$,
+     'activity_is_sum_of_journal points_redeemed_of_a_day refund_claim_has_its_refund refund_has_its_row refund_is_whole refunded_of_and_on_a_day'),
+    ($$UPDATE membership.journal SET verb = 'adjustment' WHERE member_id = public.m('rosa') AND journal_no = 5$$,
+     'activity_is_sum_of_journal points_redeemed_of_a_day receipt_and_purchase_belong_together refund_is_whole refunded_of_and_on_a_day split_has_its_purchase'),
     ($$UPDATE membership.merchant_split SET amount = 100.01 WHERE member_id = public.m('rosa') AND journal_no = 7 AND kind = 'sale'$$, 'splits_are_not_reversed_twice'),
     ($$UPDATE membership.merchant_split SET amount = 5.01 WHERE member_id = public.m('rosa') AND journal_no = 7 AND kind = 'commission'$$, 'splits_are_not_reversed_twice'),
     ($$DELETE FROM membership.merchant_split WHERE member_id = public.m('rosa') AND journal_no = 7$$, 'splits_are_not_reversed_twice'),
@@ -257,7 +283,7 @@ SELECT is(broken(statements), invariants, regexp_replace(statements, '\s+', ' ',
 SELECT set_eq('SELECT DISTINCT invariant FROM named',
               $$SELECT DISTINCT name FROM (SELECT (regexp_matches(pg_get_viewdef('membership._violation'::regclass), '''([a-z]+(_[a-z0-9]+)+)''::text', 'g'))[1] AS name) n
                  WHERE name NOT IN ('member_identity', 'tier_history', 'activity_day', 'points_issued', 'debt_payment',
-                                    'tier_change', 'status_change', 'identity_change', 'transfer_out', 'transfer_in', 'points_redeemed',
+                                    'tier_change', 'status_change', 'identity_change', 'transfer_out', 'transfer_in', 'merge_out', 'merge_in', 'points_redeemed',
                                     'points_contribution', 'value_at_merchants')$$, 'every invariant has been broken');
 
 SELECT is_empty('SELECT * FROM membership.verify()', 'and all was undone');

@@ -666,6 +666,28 @@ SELECT membership.reassign_purchase(1, 'R-2', 2, '');
 \echo :SQLSTATE
 SELECT * FROM refusal($$ SELECT membership.refund_order(1, 'R-1', 'x', at => now() + interval '1 day') $$);
 
+-- merging: a member with a hold, one with a purchase under review, one that was merged
+SELECT (membership.enroll_member('card', 'merge a')).member_id AS a, (membership.enroll_member('card', 'merge b')).member_id AS b,
+       (membership.enroll_member('card', 'merge c')).member_id AS c \gset
+SELECT points, balance FROM membership.grant_points(:a, 100, 'gift', 'M');
+SELECT points FROM membership.authorize_points(:a, 100, 'M', NULL, order_amount => 100);
+SELECT status FROM membership.accrue_points(:b, 1, 20, 'MERGE', occurred_at => now() - interval '40 days');
+SELECT membership.merge_members(:b, :b, 'twice');
+\echo :SQLSTATE
+SELECT membership.merge_members(:b, :a, 'second card');
+\echo :SQLSTATE
+SELECT membership.merge_members(:a, :b, 'second card');
+\echo :SQLSTATE
+SELECT membership.merge_members(:a, :c, 'second card');
+SELECT membership.merge_members(:c, :a, 'the other way');
+\echo :SQLSTATE
+SELECT membership.merge_members(:b, :c, 'another');
+\echo :SQLSTATE
+SELECT membership.transfer_points(:a, :c, 10, 'M');
+\echo :SQLSTATE
+SELECT membership.erase_member(999999, 'request');
+\echo :SQLSTATE
+
 -- a transaction that must not write
 BEGIN READ ONLY;
 SELECT membership.accrue_points(1, 1, 10, 'RO');

@@ -33,7 +33,7 @@ sub create_program_refuses
 my $mall = "'Mall', 'Asia/Shanghai'";
 like(refused($node, 'bare', 'SET ROLE somebody; CREATE EXTENSION membership'), qr/42501/, 'a user without superuser rights cannot install');
 $node->safe_psql('bare', 'CREATE EXTENSION membership');
-is($node->safe_psql('bare', "SELECT extversion FROM pg_extension WHERE extname = 'membership'"), '0.1', 'the extension is there');
+is($node->safe_psql('bare', "SELECT extversion FROM pg_extension WHERE extname = 'membership'"), '0.2', 'the extension is there');
 is(left_behind(), '', 'CREATE EXTENSION makes no table and no role');
 like(refused($node, 'bare', "SELECT membership.enroll_member('card', '1')"),
 	qr/MB001: no programme has been set up.*DETAIL: .*HINT: .*create_program/s, 'a call without a programme is told what to do');

@@ -37,13 +37,6 @@ sub restore
 	return $stderr;
 }
 
-# PostgreSQL reads (a AND b) AND c, when it wrote that itself, as a AND b AND c, and names what it has cast.
-sub parsed_again
-{
-	my ($definitions) = @_;
-	return $definitions =~ s/[()]//gr =~ s/::text\K AS text\b//gr =~ s/^ +//gmr;
-}
-
 # member 1's events: 1 enrolment, 2 A1, 3 A2, 4 expiry of A1 (noticed by A3), 5 A3; the purchase notices 6 expiry of A2 and
 # 7 expiry of A3, and is itself 8, 100 x 1.2 points
 sub goes_on

@@ -7,7 +7,7 @@ use warnings;
 
 use Exporter 'import';
 use Test::More;
-our @EXPORT = qw(make_programme definitions rows readings same refused rules_go_on);
+our @EXPORT = qw(make_programme definitions parsed_again rows readings same refused rules_go_on);
 
 # PostgreSQL::Test::Utils keeps what a script dies of to its log
 $SIG{__DIE__} = sub { diag(@_) if !$^S };
@@ -16,7 +16,6 @@ $SIG{__DIE__} = sub { diag(@_) if !$^S };
 # pending, debt that was paid, a purchase under review, a receipt with a second name, a tier by hand, and rules that give
 # growth but no points, one of which has failed.
 my $programme = <<'SQL';
-CREATE EXTENSION membership;
 CREATE ROLE demo_application LOGIN;
 CREATE ROLE demo_operator LOGIN;
 SELECT membership.create_program('Demo mall', 'Asia/Shanghai');
@@ -48,9 +47,11 @@ SELECT membership.accrue_points(2, 3, 40, 'A5', at => clock_timestamp());
 SELECT membership.set_tier(2, 'gold', '2040-01-01 00:00+08', 'guest of honour');
 SQL
 
+# make_programme NODE, DATABASE [, VERSION]: by an older version of the extension, if one is named
 sub make_programme
 {
-	my ($node, $database) = @_;
+	my ($node, $database, $version) = @_;
+	$node->safe_psql($database, 'CREATE EXTENSION membership' . (defined $version ? " VERSION '$version'" : ''));
 	$node->safe_psql($database, $programme);
 	return;
 }
@@ -80,8 +81,18 @@ SELECT format('%s, enabled %s', pg_get_triggerdef(t.oid), t.tgenabled)
 UNION ALL
 SELECT format('view %s %s', name, pg_get_viewdef(oid)) FROM relation WHERE relkind = 'v'
 UNION ALL
-SELECT format('function %s returns %s %s: %s', p.oid::regprocedure, p.prorettype::regtype, p.prosrc, obj_description(p.oid, 'pg_proc'))
+SELECT format('%s: %s', pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'))
   FROM pg_proc p WHERE p.pronamespace = 'membership'::regnamespace
+UNION ALL
+SELECT format('type %s (%s): %s', t.oid::regtype, string_agg(format('%s %s', a.attname, a.atttypid::regtype), ', ' ORDER BY a.attnum),
+              obj_description(t.oid, 'pg_type'))
+  FROM pg_type t JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c' JOIN pg_attribute a ON a.attrelid = c.oid
+ WHERE t.typnamespace = 'membership'::regnamespace GROUP BY t.oid
+UNION ALL
+SELECT format('of the extension: %s, rights it came with %s', pg_describe_object(d.classid, d.objid, 0), i.initprivs)
+  FROM pg_extension e JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+  LEFT JOIN pg_init_privs i ON i.classoid = d.classid AND i.objoid = d.objid
+ WHERE e.extname = 'membership'
 UNION ALL
 SELECT format('right %s to %s on %s', a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END, o.name)
   FROM (SELECT name, relacl FROM relation
@@ -99,6 +110,13 @@ sub definitions
 {
 	my ($node, $database) = @_;
 	return $node->safe_psql($database, $definitions);
+}
+
+# PostgreSQL reads (a AND b) AND c, when it wrote that itself, as a AND b AND c, and names what it has cast.
+sub parsed_again
+{
+	my ($definitions) = @_;
+	return $definitions =~ s/[()]//gr =~ s/::text\K AS text\b//gr =~ s/^ +//gmr;
 }
 
 # Every row of every table and every sequence, except those named.
