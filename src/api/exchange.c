@@ -85,14 +85,6 @@ shrink_bonuses(MbrPurchase *part, int64 whole_basis)
     }
 }
 
-static MbrScratch
-scratch_for(const MbrPurchase *purchase)
-{
-    int n = purchase->nlines + purchase->nuses + 1;
-
-    return (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
-}
-
 /* A copy with lines of its own, each with its part of amount and basis. */
 static MbrPurchase
 part_of(const MbrPurchase *purchase, const int64_t *amounts, bool rest)
@@ -115,7 +107,7 @@ part_of(const MbrPurchase *purchase, const int64_t *amounts, bool rest)
 static void
 award(MbrWork *work, MbrPurchase *part, int64 whole_basis)
 {
-    MbrScratch scratch = scratch_for(part);
+    MbrScratch scratch = mbr_purchase_scratch(part);
 
     shrink_bonuses(part, whole_basis);
     work->refusal = mbr_award(part, &scratch);
@@ -160,7 +152,7 @@ void
 mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                    const MbrExchange *exchange, MbrPurchase *purchase)
 {
-    MbrScratch scratch = scratch_for(purchase);
+    MbrScratch scratch = mbr_purchase_scratch(purchase);
     MbrWide *weights = scratch.weights;
     MbrPurchase then = *purchase, now = *purchase;
     MbrPurchase parts[2];

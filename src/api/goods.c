@@ -142,9 +142,7 @@ static int64
 return_amount(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
               MbrReturned *returned, bool *clipped)
 {
-    int n = sale->nlines;
-    MbrScratch scratch = {palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n),
-                          palloc(sizeof(int64) * n)};
+    MbrScratch scratch = mbr_purchase_scratch(sale);
     int64 left = mbr_return_left(sale, returned);
     int64 amount = args->amount == NULL ? left : mbr_purchase_amount(args->amount, config->digits, "amount");
 
@@ -152,7 +150,7 @@ return_amount(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurch
         refuse_excess(mbr_money_text(amount, config->digits), mbr_money_text(left, config->digits));
     *clipped = *clipped || amount > left;
     mbr_return_spread(sale, Min(amount, left), returned, &scratch);
-    for (int i = 0; i < n && args->amount == NULL; i++)
+    for (int i = 0; i < sale->nlines && args->amount == NULL; i++)
         returned[i].quantity = mbr_line_quantity(&sale->lines[i]);
     return amount - Min(amount, left);
 }

@@ -220,9 +220,7 @@ read_lots(MbrSession *session, const MbrLoad *load, const MbrWork *work, const M
 MbrJournal *
 mbr_refund_decide(MbrSession *session, MbrLoad *load, MbrWork *work, MbrSale *sale, MbrRefund *refund)
 {
-    int n = refund->sale->nlines + refund->sale->nuses + 1;
-    MbrScratch scratch = {palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n),
-                          palloc(sizeof(int64) * n)};
+    MbrScratch scratch = mbr_purchase_scratch(refund->sale);
     MbrJournal *journal;
 
     mbr_return_tenders(refund->sale, refund->after);
