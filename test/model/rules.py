@@ -191,7 +191,7 @@ class Award(Earned):
     def __init__(self, lines, matched, terms, whole=None):
         self.lines = lines
         self.terms = terms
-        self.whole = sum(line.basis for line in whole) if whole else None
+        self.part = self._part_of(whole) if whole else 1
         self.eligible = [line for line in lines if line.eligible]
         self.points = {line.line_no: [] for line in lines}     # line_no -> [(rule, points)], rule None = base and tier
         self.growth = {line.line_no: [] for line in lines}
@@ -208,6 +208,13 @@ class Award(Earned):
         counting = self._contests(growing, self.growth_winners)
         self._share(self.growth, {line.line_no: [(rule, line.basis * rule.value) for rule in counting[line.line_no]]
                                   for line in self.eligible})
+
+    def _part_of(self, whole):
+        """By basis; of an order without, by net."""
+        for weight in (attrgetter('basis'), attrgetter('amount')):
+            if sum(map(weight, whole)):
+                return Fraction(sum(map(weight, self.lines)), sum(map(weight, whole)))
+        return 1
 
     def _contests(self, matched, winners):
         """Order rules meet line rules on every eligible line, and each other for the order."""
@@ -274,9 +281,7 @@ class Award(Earned):
         """A part of an order has a bonus's part by its basis, rounded down."""
         if rule.effect != 'bonus_points':
             return rule.value
-        if self.whole is None:
-            return int(rule.value)
-        return floor(rule.value * sum(line.basis for line in self.lines) / self.whole) if self.whole else 0
+        return floor(rule.value * self.part)
 
     def given(self, rule):
         """line_no -> what the rule gave there."""
