@@ -89,13 +89,13 @@ class Corrections:
 
     # --- exchanges
 
-    def _exchange_of(self, member, merchant_id, order_ref):
-        """The order whose goods were returned, as far as they were not exchanged."""
+    def _exchange_of(self, member, merchant_id, order_ref, amount):
+        """The order whose goods were returned, as far as they were not exchanged; for nothing there is no exchange."""
         known = self.receipts.get((merchant_id, order_ref))
         require(known and known[0] == member.member_id, 'MB009')
         sale = member.sales[known[1]] = member.sales[known[1]].copy()
         require(sale.returned > sale.exchanged, 'MB109')
-        return sale
+        return sale if amount else None
 
     def _exchange(self, member, order, purchase, attributes, matched, places, terms, old, explicit_lines):
         """Up to what was returned as if bought with it, the rest as of now."""
@@ -122,7 +122,7 @@ class Corrections:
     def _divide(self, order, amount, whole):
         """The lines twice, in that proportion."""
         worth = sum(line.tendered for line in order)
-        amounts = self._spread_money(amount, [line.amount for line in order]) if whole else [Fraction(0)] * len(order)
+        amounts = self._spread_money(amount, [line.amount for line in order])
         tendered = [Fraction(0)] * len(order)
         if worth:
             tendered = self._spread_money(to_minor_unit(worth * amount / whole, self.config.digits),

@@ -304,7 +304,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         purchase = Request(merchant_id, order_ref, amount, channel, 'payment', occurred_at)
         self._settle(member, posted_at)
         found = self._find_tenders(member, tenders, purchase)
-        exchanged = exchange_of and self._exchange_of(member, merchant_id, exchange_of)
+        exchanged = exchange_of and self._exchange_of(member, merchant_id, exchange_of, amount)
         day = self.days.day_of(occurred_at)
         require(all(self.merchants[number].open_on(day)
                     for number in [merchant_id] + [line.merchant_id for line in order]), 'MB003')

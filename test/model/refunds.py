@@ -272,15 +272,16 @@ class Refunds:
         before = sale.copy()
         wrong = claim.member_id not in (None, member_id)
         excess = self._worth_of(claim.request, sale) if wrong else self._return(sale, claim.request, strict)
+        if sale.returned == sale.amount and not wrong:
+            for state in sale.lines:
+                state.closed = True
+        nothing = wrong or before.complete or sale.lines == before.lines
+        require(not strict or not nothing, '22023')
         if not strict:
             claim.excess, claim.member_id = excess, member_id
-            nothing = wrong or sale.lines == before.lines and (sale.amount or before.complete)
             claim.clipped = bool(nothing or excess or sale.clipped)
             if nothing:
                 return
-        if sale.returned == sale.amount:
-            for state in sale.lines:
-                state.closed = True
         sale.undo(self.config.digits, self.evaluate)
         now = max(at, member.last_posted_at)
         self._settle(member, now)
