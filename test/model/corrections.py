@@ -39,7 +39,7 @@ class Corrections:
             return self._accrual_result(member, posted, duplicate=True)
         member = self.member(self.receipts[key][0]).copy()
         purchase = self._correctable(member, key)
-        require(all(self.merchants[line.merchant_id].open_on(purchase['day']) for line in order), 'MB003')
+        self._require_open(purchase, order)
         require(member.status != 'closed', 'MB102')
         tenders = purchase['tenders']
         require(not tenders or tenders['value'] <= amount, 'MB103')
@@ -72,6 +72,7 @@ class Corrections:
         require(not purchase['tenders'], 'MB110')
         require(purchase['status'] != 'review' or self.is_collected(member, purchase), 'MB110')
         require(receiver.status != 'closed', 'MB102')
+        self._require_open(purchase, [state.line for state in member.sales[purchase['journal_no']].lines])
         now = max(at, member.last_posted_at, receiver.last_posted_at)
         undoing, sale = self._undo(member, purchase, 'reassignment', now, reason, counterpart_id=to_member_id)
         self._settle(receiver, now)
@@ -140,6 +141,10 @@ class Corrections:
         require(not member.sales[purchase['journal_no']].is_exchange, 'MB110')
         require(not any(row['purchase_no'] == purchase['journal_no'] for row in member.refunds), 'MB110')
         return purchase
+
+    def _require_open(self, purchase, order):
+        shops = {purchase['merchant_id'], *(line.merchant_id for line in order)}
+        require(all(self.merchants[number].open_on(purchase['day']) for number in shops), 'MB003')
 
     def _undo(self, member, purchase, verb, now, reason, ref=None, **columns):
         """Takes a purchase back as a whole; the points that paid for it stay spent."""

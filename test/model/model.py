@@ -510,6 +510,29 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         self.apply_parked((merchant_id, order_ref), *refunded_at)
         return {'journal_no': event['journal_no'], 'duplicate': False}
 
+    # sweeps
+
+    def expire_points(self, as_of):
+        return self._sweep(as_of, lambda member: True, lambda event: -event['points'] if event['verb'] == 'expiry' else 0)
+
+    def release_holds(self, as_of):
+        """The same for members with a hold whose time is over."""
+        return self._sweep(
+            as_of, lambda member: any(hold.expires_at is not None and hold.expires_at <= as_of for hold in member.holds),
+            lambda event: event['verb'] == 'timeout')
+
+    def _sweep(self, as_of, wanted, counted):
+        """Settles members as their next call at that moment would: how many had something due, and what is counted."""
+        members = count = 0
+        for member_id in filter(lambda member_id: wanted(self.members[member_id]), self.members):
+            member = self.settled(member_id, as_of)
+            posted = member.journal[len(self.members[member_id].journal):]
+            members += bool(posted)
+            count += sum(map(counted, posted))
+            member.last_posted_at = posted[-1]['posted_at'] if posted else member.last_posted_at
+            self.members[member_id] = member
+        return members, count, False
+
     # results
 
     @staticmethod

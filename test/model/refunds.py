@@ -496,7 +496,8 @@ class Refunds:
             parties = split['payee_party_id'], split['payer_party_id']
             if amount < 0 or not amount and points < 0:
                 parties, amount, points = parties[::-1], -amount, -points
-            self._split(member, event, split['merchant_id'], split['kind'], *parties, amount, points)
+            if amount or points:
+                self._record_split(member, event, split['merchant_id'], split['kind'], *parties, amount, points)
 
     def _reversed(self, sale, split):
         """(amount, points) of a row that are undone in all."""
