@@ -54,18 +54,17 @@ class Connection:
         self.session = None
 
     def call(self, function, arguments):
-        """The answer or SQLSTATE; how often it was tried again, and whether a connection was lost meanwhile."""
-        text, tries, lost, patience = statement(function, arguments), 0, False, time.monotonic() + PATIENCE
+        """The answer or SQLSTATE, and whether a connection was lost meanwhile."""
+        text, lost, patience = statement(function, arguments), False, time.monotonic() + PATIENCE
         while True:
-            tries += 1
             try:
                 if self.session is None:
                     self.session = psycopg.connect(autocommit=True)
-                return self.session.execute(text, arguments).fetchone()[0], None, tries, lost
+                return self.session.execute(text, arguments).fetchone()[0], None, lost
             except psycopg.Error as error:
                 gone = self.session is None or self.session.closed
                 if not gone and error.sqlstate not in RETRIED:
-                    return None, error.sqlstate, tries, lost
+                    return None, error.sqlstate, lost
                 if time.monotonic() > patience:
                     raise
                 if gone:
@@ -73,9 +72,9 @@ class Connection:
                     time.sleep(0.05)
 
 
-def write(key, function, arguments, answer, sqlstate, tries, lost):
+def write(key, function, arguments, answer, sqlstate, lost):
     print(json.dumps({'key': key, 'function': function, 'arguments': arguments, 'answer': answer, 'sqlstate': sqlstate,
-                      'tries': tries, 'lost': lost}), flush=True)
+                      'lost': lost}), flush=True)
 
 
 class Shop:
@@ -111,7 +110,7 @@ class Shop:
     def hold(self, client, number):
         draw = self.draw('hold', client, number)
         return {'member_id': draw.randint(1, MEMBERS), 'points': 10 * draw.randint(1, 5), 'ref': f'H-{client}-{number}',
-                'ttl': draw.choice(('2 seconds', '15 minutes', None))}
+                'ttl': draw.choice(('2 seconds', '2 seconds', '15 minutes', None))}
 
 
 class Client:
@@ -128,14 +127,14 @@ class Client:
     def work(self, seconds):
         verbs = {self.sell: 16, self.sell_batch: 3, self.prepay: 4, self.redeem: 10, self.authorize: 10, self.settle_hold: 12,
                  self.reverse: 5, self.refund: 16, self.exchange: 2, self.correct: 2, self.reassign: 2, self.transfer: 5,
-                 self.grant: 6, self.adjust: 3, self.review: 3, self.merge: 0.4, self.erase: 0.05, self.announce: 0.4, self.prune: 0.3}
+                 self.grant: 6, self.adjust: 3, self.review: 3, self.merge: 1, self.erase: 0.3, self.announce: 0.4, self.prune: 0.3}
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.random.choices(list(verbs), verbs.values())[0]()
 
     def call(self, key, function, arguments):
-        answer, sqlstate, tries, lost = self.connection.call(function, arguments)
-        write(key, function, arguments, answer, sqlstate, tries, lost)
+        answer, sqlstate, lost = self.connection.call(function, arguments)
+        write(key, function, arguments, answer, sqlstate, lost)
         return answer
 
     def next(self, what):
@@ -167,12 +166,12 @@ class Client:
     def sell_batch(self):
         """Every row is written down as a call of its own, so that it is repeated by itself."""
         orders = [self.shop.order(*self.next('order')) for _ in range(BATCH)]
-        answers, sqlstate, tries, lost = self.connection.call('accrue_batch', {'purchases': json.dumps(orders)})
+        answers, sqlstate, lost = self.connection.call('accrue_batch', {'purchases': json.dumps(orders)})
         for n, order in enumerate(orders):
             answer = answers[n] if answers else {'sqlstate': sqlstate}
             state = answer.pop('sqlstate')
             answer = None if state else {name: answer[name] for name in answer if name not in ('row_no', 'message')}
-            write(order['order_ref'], 'accrue_points', {'purchase': json.dumps(order)}, answer, state, tries, lost)
+            write(order['order_ref'], 'accrue_points', {'purchase': json.dumps(order)}, answer, state, lost)
             self.sold(order, answer)
 
     def prepay(self):
