@@ -30,6 +30,8 @@ ACCRUE = """SELECT to_jsonb(r) FROM jsonb_populate_record(NULL::membership.purch
                              coalesce(p.attributes, '{}'), NULL, p.exchange_of) r"""
 ACCRUE_BATCH = """SELECT jsonb_agg(to_jsonb(r) ORDER BY row_no) FROM membership.accrue_batch(ARRAY(
     SELECT jsonb_populate_recordset(NULL::membership.purchase, %(purchases)s))) r"""
+RECEIPT = 'SELECT to_jsonb(r) FROM membership.receipt r WHERE merchant_id = %(merchant_id)s AND order_ref = %(order_ref)s'
+TEXTS = {'accrue_points': ACCRUE, 'accrue_batch': ACCRUE_BATCH, 'receipt': RECEIPT}
 # whose result is void, or a procedure's
 UNTOLD = ('review_accrual', 'merge_members', 'erase_member')
 PROCEDURES = ('announce_expiry', 'prune_context')
@@ -37,10 +39,8 @@ PROCEDURES = ('announce_expiry', 'prune_context')
 
 def statement(function, arguments):
     """SQL of a call; its answer is one value."""
-    if function == 'accrue_points':
-        return ACCRUE
-    if function == 'accrue_batch':
-        return ACCRUE_BATCH
+    if function in TEXTS:
+        return TEXTS[function]
     call = f'membership.{function}({", ".join(f"{name} => %({name})s" for name in arguments)})'
     if function in PROCEDURES:
         return f'CALL {call}'
@@ -159,7 +159,7 @@ class Client:
 
     def sold(self, order, answer):
         if answer is not None and answer['status'] == 'review':
-            self.reviews.append((order['member_id'], answer['journal_no']))
+            self.reviews.append(order)
         elif answer is not None:
             self.clean.append(order)
 
@@ -214,10 +214,13 @@ class Client:
                 'reason': 'wrong card'})
 
     def review(self):
+        """By the numbers of the receipt: since a merge the purchase may be in another journal than the order's member's."""
         if self.reviews:
-            member, journal_no = self.reviews.pop(0)
-            self.call(f'V-{member}-{journal_no}', 'review_accrual', {
-                'member_id': member, 'journal_no': journal_no, 'decision': ('approve', 'reject')[journal_no % 2], 'reason': 'checked'})
+            order = self.reviews.pop(0)
+            receipt = self.connection.call('receipt', {'merchant_id': order['merchant_id'], 'order_ref': order['order_ref']})[0]
+            self.call(f"V-{order['order_ref']}", 'review_accrual', {
+                'member_id': receipt['member_id'], 'journal_no': receipt['journal_no'],
+                'decision': self.random.choice(('approve', 'reject')), 'reason': 'checked'})
 
     # --- spending
 
