@@ -217,7 +217,7 @@ class Client:
         """By the numbers of the receipt: since a merge the purchase may be in another journal than the order's member's."""
         if self.reviews:
             order = self.reviews.pop(0)
-            receipt = self.connection.call('receipt', {'merchant_id': order['merchant_id'], 'order_ref': order['order_ref']})[0]
+            receipt = self.call(None, 'receipt', {'merchant_id': order['merchant_id'], 'order_ref': order['order_ref']})
             self.call(f"V-{order['order_ref']}", 'review_accrual', {
                 'member_id': receipt['member_id'], 'journal_no': receipt['journal_no'],
                 'decision': self.random.choice(('approve', 'reject')), 'reason': 'checked'})
