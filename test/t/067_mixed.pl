@@ -1,6 +1,6 @@
 # Eight clients call everything at random, on members that some of them merge and erase, while sweeps run and the server
 # crashes in the middle. Every call that was answered is there once, as it was answered, and nothing else is; the points
-# issued are those that members have and those that went, to the point. MIXED_SECONDS and MIXED_SEED vary the load.
+# issued are those that members have and those that went, to the point. MIXED_SECONDS (10 or more) and MIXED_SEED vary the load.
 use strict;
 use warnings;
 
@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $seconds = $ENV{MIXED_SECONDS} // 25;
+my $seconds = $ENV{MIXED_SECONDS} // 60;
 my $seed = $ENV{MIXED_SEED} // 1;
 my $clients = 8;
 my $dir = PostgreSQL::Test::Utils::tempdir;
