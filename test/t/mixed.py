@@ -1,14 +1,15 @@
 #!/usr/bin/python3 -B
 """One of several clients of 067_mixed.pl: for a while it calls everything at random, and writes down what it was told.
 
-    mixed.py work CLIENT CLIENTS SEED SECONDS START     a line of JSON per answer on stdout
-    mixed.py repeat LOG                                 the answered calls of a log again, likewise
+    mixed.py work CLIENT CLIENTS SEED START FILE    until the file is gone; a line of JSON per answer on stdout
+    mixed.py repeat LOG                             the answered calls of a log again, likewise
 
 A call goes on until it is answered: after 40001, 40P01 and a lost connection it is made again. What an order, a redemption
 or a hold is follows from seed, client and number alone, so a neighbour can refund, reverse, capture or void it, too, at
 about the same time, before it is there or after. The server is found by the libpq environment variables.
 """
 import json
+import os
 import random
 import sys
 import time
@@ -124,12 +125,11 @@ class Client:
         self.reviews, self.clean = [], []
         self.connection = Connection()
 
-    def work(self, seconds):
+    def work(self, file):
         verbs = {self.sell: 16, self.sell_batch: 3, self.prepay: 4, self.redeem: 10, self.authorize: 10, self.settle_hold: 12,
                  self.reverse: 5, self.refund: 16, self.exchange: 2, self.correct: 2, self.reassign: 2, self.transfer: 5,
                  self.grant: 6, self.adjust: 3, self.review: 3, self.merge: 1, self.erase: 0.3, self.announce: 0.4, self.prune: 0.3}
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while os.path.exists(file):
             self.random.choices(list(verbs), verbs.values())[0]()
 
     def call(self, key, function, arguments):
@@ -291,8 +291,8 @@ def repeat(log):
 def main(task, *arguments):
     if task == 'repeat':
         return repeat(arguments[0])
-    client, clients, seed, seconds, start = arguments
-    return Client(int(client), int(clients), seed, datetime.fromisoformat(start)).work(float(seconds))
+    client, clients, seed, start, file = arguments
+    return Client(int(client), int(clients), seed, datetime.fromisoformat(start)).work(file)
 
 
 if __name__ == '__main__':
