@@ -345,7 +345,7 @@ class Refunds:
             return excess
         for state, share in zip(sale.lines, self._spread_money(amount, [state.left for state in sale.lines])):
             state.amount += share
-            state.closed = state.left == 0 and state.line.amount > 0
+            state.closed = state.closed or state.left == 0 and state.line.amount > 0
         return excess
 
     def _return_lines(self, sale, amount, lines, strict):
