@@ -391,9 +391,8 @@ class Refunds:
         """Of a refund that is another member's."""
         if request['amount'] is not None:
             return request['amount']
-        if request['lines'] is not None:
-            return sum((part or Fraction(0) for *_, part in request['lines']), Fraction(0))
-        return sum(state.left for state in sale.lines)
+        asked = sum((part or Fraction(0) for *_, part in request['lines'] or ()), Fraction(0))
+        return asked or sum(state.left for state in sale.lines)
 
     # points that paid
 
