@@ -72,7 +72,7 @@ class Corrections:
         require(not purchase['tenders'], 'MB110')
         require(purchase['status'] != 'review' or self.is_collected(member, purchase), 'MB110')
         require(receiver.status != 'closed', 'MB102')
-        self._require_open(purchase, [state.line for state in member.sales[purchase['journal_no']].lines])
+        self._require_open(purchase)
         now = max(at, member.last_posted_at, receiver.last_posted_at)
         undoing, sale = self._undo(member, purchase, 'reassignment', now, reason, counterpart_id=to_member_id)
         self._settle(receiver, now)
@@ -142,7 +142,7 @@ class Corrections:
         require(not any(row['purchase_no'] == purchase['journal_no'] for row in member.refunds), 'MB110')
         return purchase
 
-    def _require_open(self, purchase, order):
+    def _require_open(self, purchase, order=()):
         shops = {purchase['merchant_id'], *(line.merchant_id for line in order)}
         require(all(self.merchants[number].open_on(purchase['day']) for number in shops), 'MB003')
 

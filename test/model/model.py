@@ -493,8 +493,8 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             require(known[0] == member_id, 'MB202')
             require(known[2] == payload, 'MB201')
             return {'journal_no': known[1], 'duplicate': True}
-        require(member.status != 'closed', 'MB102')
         require(self.merchants[merchant_id].open_on(self.days.day_of(occurred_at)), 'MB003')
+        require(member.status != 'closed', 'MB102')
         posted_at, amount = max(at, member.last_posted_at), Fraction(amount)
         self._settle(member, posted_at)
         tier = self.tiers[member.tier_at(occurred_at)]

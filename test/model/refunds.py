@@ -345,7 +345,7 @@ class Refunds:
             return excess
         for state, share in zip(sale.lines, self._spread_money(amount, [state.left for state in sale.lines])):
             state.amount += share
-            state.closed = state.left == 0 and state.line.amount > 0
+            state.closed = state.closed or state.left == 0 and state.line.amount > 0
         return excess
 
     def _return_lines(self, sale, amount, lines, strict):
@@ -391,9 +391,8 @@ class Refunds:
         """Of a refund that is another member's."""
         if request['amount'] is not None:
             return request['amount']
-        if request['lines'] is not None:
-            return sum((part or Fraction(0) for *_, part in request['lines']), Fraction(0))
-        return sum(state.left for state in sale.lines)
+        asked = sum((part or Fraction(0) for *_, part in request['lines'] or ()), Fraction(0))
+        return asked or sum(state.left for state in sale.lines)
 
     # points that paid
 
