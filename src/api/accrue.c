@@ -83,7 +83,7 @@ mbr_accrue_load(const MbrPurchaseArgs *args)
 }
 
 void
-mbr_accrue_matched(const MbrLoad *load, MbrWork *work, MbrPurchase *purchase)
+mbr_accrue_matched(const MbrLoad *load, MbrWork *work, MbrPurchase *purchase, bool preview)
 {
     MbrScratch scratch;
 
@@ -91,7 +91,7 @@ mbr_accrue_matched(const MbrLoad *load, MbrWork *work, MbrPurchase *purchase)
     scratch = mbr_purchase_scratch(purchase);
     mbr_accrue(work, purchase, &scratch);
     mbr_raise_refusal(work);
-    mbr_freeze(purchase, load->config->digits);
+    mbr_freeze(purchase, load->config->digits, preview);
 }
 
 void
@@ -106,7 +106,7 @@ mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *loa
         mbr_exchange_award(session, args, load, work, exchange, purchase);
     else
         mbr_match_rules(session, args, load, work, purchase, explain);
-    mbr_accrue_matched(load, work, purchase);
+    mbr_accrue_matched(load, work, purchase, explain);
 }
 
 void

@@ -217,7 +217,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     }
     purchase->refers_to = taken_no;
     purchase->counterpart_id = correction->to_member_id == 0 ? 0 : correction->sale.member_id;
-    mbr_accrue_matched(load, work, purchase);
+    mbr_accrue_matched(load, work, purchase, false);
 }
 
 /* What a repeated call returns: the purchase that the receipt, or the correction, stands for. */
