@@ -343,7 +343,8 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         if explicit_lines:
             event['lines'] = [self._line_facts(line, award) for line in order]
         if outcomes:
-            event['rules'] = {'stacking': terms.stacking, 'rules': outcomes}
+            event['rules'] = {'stacking': terms.stacking,
+                              'rules': [self._without_message(told) for told in outcomes] if keep else outcomes}
         self._record_activity(member, event['day'], purchases=1, basis=event['basis'])
         worth_there = self._split_sale(member, event, order)
         if tendered:
@@ -402,6 +403,11 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         if (self.days.day_of(posted_at) - self.days.day_of(occurred_at)).days > self.config.claim_days:
             return 'review', 'late_claim'
         return 'posted', None
+
+    @staticmethod
+    def _without_message(told):
+        """What the journal keeps: a failure's message may quote the order's data."""
+        return {name: value for name, value in told.items() if name != 'message'}
 
     @staticmethod
     def _record_failures(member, event, outcomes):

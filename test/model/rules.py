@@ -320,13 +320,13 @@ def explain(matched, contexts, award, explicit_lines, tell_all):
             (rule.scope == 'order') == (place is ORDER) and admits(rule, context) for place, context in contexts.items())
 
     return [{'rule_id': rule.rule_id, 'version': rule.version, 'code': rule.code, 'effect': rule.effect,
-             'value': award.value(rule), **outcome(rule, places, award, explicit_lines, tell_all)}
+             'value': award.value(rule), **outcome(rule, places, award, explicit_lines)}
             for rule, places in matched.items() if told(rule, places)]
 
 
-def outcome(rule, places, award, explicit_lines, preview):
+def outcome(rule, places, award, explicit_lines):
     if isinstance(places, Failure):
-        return {'outcome': 'failed', 'sqlstate': places.sqlstate} | ({'message': places.message} if preview else {})
+        return {'outcome': 'failed', **vars(places)}
     if not places:
         return {'outcome': 'not_matched'}
     if rule.status == 'shadow':
