@@ -19,20 +19,20 @@ CREATE FUNCTION membership.add_identity(member_id bigint, identity_kind text, id
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_add_identity';
 COMMENT ON FUNCTION membership.add_identity IS
-'Gives a member one more identity. Repeating it changes nothing. Errors: MB002 unknown member, MB102 closed member, MB203 identity of another member.';
+'Gives a member one more identity. Repeating it changes nothing. Errors: 22004, 22023 bad argument, MB002 unknown member, MB102 closed member, MB203 identity of another member.';
 
 CREATE FUNCTION membership.replace_identity(
     member_id bigint, identity_kind text, old_value text, new_value text, reason text)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_replace_identity';
 COMMENT ON FUNCTION membership.replace_identity IS
-'Replaces one identity of a member, such as a lost card, by a new one of the same kind; journalled with the reason. Repeating it changes nothing. Errors: MB002 unknown member, MB007 no such identity, MB102 closed member, MB203 identity of another member.';
+'Replaces one identity of a member, such as a lost card, by a new one of the same kind; journalled with the reason. Repeating it changes nothing. Errors: 22004, 22023 bad argument, MB002 unknown member, MB007 no such identity, MB102 closed member, MB203 identity of another member.';
 
 CREATE FUNCTION membership.remove_identity(member_id bigint, identity_kind text, identity_value text, reason text)
 RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_remove_identity';
 COMMENT ON FUNCTION membership.remove_identity IS
-'Takes an identity from a member; journalled with the reason. Repeating it changes nothing. Errors: MB002 unknown member, MB102 closed member, MB203 identity of another member.';
+'Takes an identity from a member; journalled with the reason. Repeating it changes nothing. Errors: 22004, 22023 bad argument, MB002 unknown member, MB102 closed member, MB203 identity of another member.';
 
 CREATE FUNCTION membership.update_member(
     member_id bigint, birthday date DEFAULT NULL, attributes jsonb DEFAULT NULL, consent jsonb DEFAULT NULL)

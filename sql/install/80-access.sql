@@ -75,7 +75,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION membership.grant_access IS
-'Lets a role use the programme as application (enrol, accrue, read), operator (every call, and INSERT and UPDATE of configuration) or analyst (views, verify). Recorded and given again by upgrade_program(). Run by a superuser. Errors: 22004, 22023 unknown kind, 42704 unknown role, MB001 no programme.';
+'Lets a role use the programme as application (enrol, accrue, spend, refund, read), operator (every call, and INSERT and UPDATE of configuration) or analyst (views, verify). Recorded and given again by upgrade_program(). Run by a superuser. Errors: 22004, 22023 unknown kind, 42704 unknown role, MB001 no programme.';
 
 CREATE FUNCTION membership.revoke_access(role regrole, kind text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -80,11 +80,18 @@ COMMENT ON VIEW membership.member_balance IS 'Balances now, points. balance = al
 COMMENT ON COLUMN membership.member_balance.next_expiry IS 'When the next points die; NULL = none will.';
 COMMENT ON COLUMN membership.member_balance.expiring_30d IS 'Points that die within 30 days if not spent.';
 
--- next_expiry lies in the past only until the account is touched or swept.
+-- next_expiry lies in the past only until the account is touched or swept, unless dead points are held: those wait for
+-- their hold.
 CREATE OR REPLACE VIEW membership._due AS
-SELECT count(*) AS accounts, min(a.next_expiry) AS since
+SELECT count(*) AS accounts, min(d.since) AS since
   FROM membership.account a
- WHERE a.next_expiry < statement_timestamp() - interval '1 day';
+ CROSS JOIN LATERAL (
+       SELECT min(e.expires_at) AS since
+         FROM (SELECT l.expires_at FROM membership.lot l
+                WHERE l.member_id = a.member_id AND l.wallet_id = a.wallet_id AND l.remaining > l.held
+               UNION ALL
+               SELECT h.expires_at FROM membership.hold h WHERE h.member_id = a.member_id) e) d
+ WHERE a.next_expiry < statement_timestamp() - interval '1 day' AND d.since < statement_timestamp() - interval '1 day';
 
 -- Where midnight is skipped or comes twice, one of the two readings is a day too late.
 CREATE OR REPLACE VIEW membership.expiring_soon AS

@@ -1,5 +1,4 @@
-/* accrue.c - accrue_points and preview_accrual: one road, of which a preview walks the part without writes.
- */
+/* accrue.c - accrue_points and preview_accrual: a preview walks the part of the road that does not write. */
 #include "postgres.h"
 
 #include "fmgr.h"
@@ -84,12 +83,21 @@ mbr_accrue_load(const MbrPurchaseArgs *args)
 }
 
 void
+mbr_accrue_matched(const MbrLoad *load, MbrWork *work, MbrPurchase *purchase, bool preview)
+{
+    MbrScratch scratch;
+
+    mbr_match_lives(load, work, purchase);
+    scratch = mbr_purchase_scratch(purchase);
+    mbr_accrue(work, purchase, &scratch);
+    mbr_raise_refusal(work);
+    mbr_freeze(purchase, load->config->digits, preview);
+}
+
+void
 mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                   const MbrTenders *tenders, const MbrExchange *exchange, MbrPurchase *purchase, bool explain)
 {
-    MbrScratch scratch;
-    int n;
-
     mbr_purchase_prepare(args, load, work, purchase);
     mbr_tenders_post(session, args, load, work, tenders, purchase);
     mbr_purchase_check_tenders(args, load->config, purchase);
@@ -98,13 +106,7 @@ mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *loa
         mbr_exchange_award(session, args, load, work, exchange, purchase);
     else
         mbr_match_rules(session, args, load, work, purchase, explain);
-    mbr_match_lives(load, work, purchase);
-    n = purchase->nlines + purchase->nuses + 1;
-    scratch =
-        (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
-    mbr_accrue(work, purchase, &scratch);
-    mbr_raise_refusal(work);
-    mbr_freeze(purchase, load->config->digits);
+    mbr_accrue_matched(load, work, purchase, explain);
 }
 
 void

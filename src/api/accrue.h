@@ -26,6 +26,8 @@ extern void mbr_accrue_first_result(MbrSession *session, const MbrConfig *config
 extern void mbr_accrue_decide(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                               const MbrTenders *tenders, const MbrExchange *exchange, MbrPurchase *purchase,
                               bool explain);
+/* The same of one whose rules and basis are known: awards, posts and freezes it. */
+extern void mbr_accrue_matched(const MbrLoad *load, MbrWork *work, MbrPurchase *purchase, bool preview);
 /* Keeps the attributes, if any, and which rules failed. */
 extern void mbr_accrue_write_context(MbrSession *session, const MbrPurchaseArgs *args,
                                      const MbrPurchase *purchase, int64 journal_no);

@@ -55,8 +55,8 @@ mbr_contain(MbrSession *session, MbrContainMode mode, void (*run)(void *), void 
         error = CopyErrorData();
         FlushErrorState();
         if (!belongs_to_a_row(error->sqlerrcode)) {
-            RollbackAndReleaseCurrentSubTransaction(); /* it is ours, and must not be met by the abort above
-                                                        */
+            /* the subtransaction is ours, and must not be met by the abort above */
+            RollbackAndReleaseCurrentSubTransaction();
             ReThrowError(error);
         }
         if (mode == MBR_CONTAIN_READ)

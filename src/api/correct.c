@@ -189,7 +189,6 @@ static void
 decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no, MbrPurchase *purchase)
 {
     const MbrPurchase *then = &correction->sale.event.purchase;
-    MbrScratch scratch;
     int n;
 
     work->taken_back = correction->to_member_id == 0 ? correction->refund.sale_no : 0;
@@ -206,7 +205,6 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     }
     mbr_sum_basis(purchase);
     mbr_match_rules(correction->session, &correction->args, load, work, purchase, false);
-    mbr_match_lives(load, work, purchase);
     purchase->late = false;
     purchase->corrects = correction->to_member_id == 0;
     purchase->debt_before = correction->debt_before;
@@ -219,12 +217,7 @@ decide_anew(Correction *correction, MbrLoad *load, MbrWork *work, int64 taken_no
     }
     purchase->refers_to = taken_no;
     purchase->counterpart_id = correction->to_member_id == 0 ? 0 : correction->sale.member_id;
-    n = purchase->nlines + purchase->nuses + 1;
-    scratch =
-        (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
-    mbr_accrue(work, purchase, &scratch);
-    mbr_raise_refusal(work);
-    mbr_freeze(purchase, load->config->digits);
+    mbr_accrue_matched(load, work, purchase, false);
 }
 
 /* What a repeated call returns: the purchase that the receipt, or the correction, stands for. */
@@ -263,6 +256,20 @@ load_anew(const Correction *correction, int64 posted_at)
     load.at = posted_at;
     load.extends = false;
     return load;
+}
+
+static Datum
+run(FunctionCallInfo fcinfo, Correction *correction, void (*post)(Correction *correction, MbrAccrual *result))
+{
+    MbrAccrual accrual;
+    Datum row;
+
+    mbr_enter(correction->session, false);
+    (void)mbr_need_merchant(mbr_config_current(correction->session), correction->key.merchant_id);
+    post(correction, &accrual);
+    row = mbr_accrual_row(fcinfo, correction->config, &accrual);
+    mbr_leave(correction->session);
+    return row;
 }
 
 /* ------------------------------------------------------------------ correct */
@@ -333,26 +340,19 @@ correct(Correction *correction, MbrAccrual *result)
 Datum
 membership_correct_purchase(PG_FUNCTION_ARGS)
 {
-    Correction correction = {.verb = MBR_VERB_CORRECTION,
+    MbrSession session;
+    Correction correction = {.session = &session,
+                             .verb = MBR_VERB_CORRECTION,
                              .key = {.merchant_id = mbr_get_int4(fcinfo, 0, "merchant_id"),
                                      .order_ref = mbr_get_text(fcinfo, 1, "order_ref", MBR_MAX_REF),
                                      .refund_ref = mbr_get_text(fcinfo, 4, "correction_ref", MBR_MAX_REF)},
                              .lines = mbr_get_json_array(fcinfo, 3, "lines"),
                              .reason = mbr_get_text(fcinfo, 5, "reason", MBR_MAX_NOTE),
                              .at = mbr_get_time(fcinfo, 6, "at")};
-    MbrSession session;
-    MbrAccrual accrual;
-    Datum row;
 
     mbr_require(fcinfo, 2, "amount");
     correction.amount = PG_GETARG_NUMERIC(2);
-    mbr_enter(&session, false);
-    correction.session = &session;
-    (void)mbr_need_merchant(mbr_config_current(&session), correction.key.merchant_id);
-    correct(&correction, &accrual);
-    row = mbr_accrual_row(fcinfo, correction.config, &accrual);
-    mbr_leave(&session);
-    PG_RETURN_DATUM(row);
+    PG_RETURN_DATUM(run(fcinfo, &correction, correct));
 }
 
 /* ------------------------------------------------------------------ reassign */
@@ -392,21 +392,14 @@ reassign(Correction *correction, MbrAccrual *result)
 Datum
 membership_reassign_purchase(PG_FUNCTION_ARGS)
 {
-    Correction correction = {.verb = MBR_VERB_REASSIGNMENT,
+    MbrSession session;
+    Correction correction = {.session = &session,
+                             .verb = MBR_VERB_REASSIGNMENT,
                              .key = {.merchant_id = mbr_get_int4(fcinfo, 0, "merchant_id"),
                                      .order_ref = mbr_get_text(fcinfo, 1, "order_ref", MBR_MAX_REF)},
                              .to_member_id = mbr_get_int8(fcinfo, 2, "to_member_id"),
                              .reason = mbr_get_text(fcinfo, 3, "reason", MBR_MAX_NOTE),
                              .at = mbr_get_time(fcinfo, 4, "at")};
-    MbrSession session;
-    MbrAccrual accrual;
-    Datum row;
 
-    mbr_enter(&session, false);
-    correction.session = &session;
-    (void)mbr_need_merchant(mbr_config_current(&session), correction.key.merchant_id);
-    reassign(&correction, &accrual);
-    row = mbr_accrual_row(fcinfo, correction.config, &accrual);
-    mbr_leave(&session);
-    PG_RETURN_DATUM(row);
+    PG_RETURN_DATUM(run(fcinfo, &correction, reassign));
 }

@@ -69,28 +69,33 @@ match_then(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrW
     work->day = day;
 }
 
-/* Fixed points of a rule for a part of the order. */
-static void
-shrink_bonuses(MbrPurchase *part, int64 whole_basis)
+static int64
+net_of(const MbrPurchase *purchase)
 {
+    int64 net = 0;
+
+    for (int i = 0; i < purchase->nlines; i++)
+        net += purchase->lines[i].amount;
+    return net;
+}
+
+/* Fixed points of a rule for a part of the order: by its basis, or by its net if the order has none. */
+static void
+shrink_bonuses(const MbrPurchase *whole, MbrPurchase *part)
+{
+    int64 of_part = whole->basis == 0 ? net_of(part) : part->basis;
+    int64 of_whole = whole->basis == 0 ? whole->amount : whole->basis;
+
     for (int u = 0; u < part->nuses; u++) {
         MbrRuleVersion *version;
 
-        if (part->uses[u].rule->effect != MBR_EFFECT_BONUS || whole_basis == 0)
+        if (part->uses[u].rule->effect != MBR_EFFECT_BONUS || of_whole == 0)
             continue;
         version = palloc(sizeof(MbrRuleVersion));
         *version = *mbr_version_of(part->uses[u].rule);
-        version->rule.value = (int64)((MbrWide)version->rule.value * part->basis / whole_basis);
+        version->rule.value = (int64)((MbrWide)version->rule.value * of_part / of_whole);
         part->uses[u].rule = &version->rule;
     }
-}
-
-static MbrScratch
-scratch_for(const MbrPurchase *purchase)
-{
-    int n = purchase->nlines + purchase->nuses + 1;
-
-    return (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
 }
 
 /* A copy with lines of its own, each with its part of amount and basis. */
@@ -113,11 +118,11 @@ part_of(const MbrPurchase *purchase, const int64_t *amounts, bool rest)
 }
 
 static void
-award(MbrWork *work, MbrPurchase *part, int64 whole_basis)
+award(MbrWork *work, const MbrPurchase *whole, MbrPurchase *part)
 {
-    MbrScratch scratch = scratch_for(part);
+    MbrScratch scratch = mbr_purchase_scratch(part);
 
-    shrink_bonuses(part, whole_basis);
+    shrink_bonuses(whole, part);
     work->refusal = mbr_award(part, &scratch);
     mbr_raise_refusal(work);
 }
@@ -160,7 +165,7 @@ void
 mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                    const MbrExchange *exchange, MbrPurchase *purchase)
 {
-    MbrScratch scratch = scratch_for(purchase);
+    MbrScratch scratch = mbr_purchase_scratch(purchase);
     MbrWide *weights = scratch.weights;
     MbrPurchase then = *purchase, now = *purchase;
     MbrPurchase parts[2];
@@ -176,7 +181,7 @@ mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *lo
     purchase->uses = NULL;
     purchase->nuses = 0;
     for (int i = 0; i < (exchange->amount < purchase->amount ? 2 : 1); i++) {
-        award(work, &parts[i], purchase->basis);
+        award(work, purchase, &parts[i]);
         add_part(purchase, &parts[i]);
     }
     purchase->awarded = true;

@@ -12,8 +12,7 @@ typedef struct MbrExchange {
     MbrSale sale;
 } MbrExchange;
 
-/* What a purchase is exchanged for; MB009 for an order that is not the member's, MB109 when nothing is left.
- */
+/* What a purchase is exchanged for; MB009 for another member's order, MB109 when nothing is left. */
 extern MbrExchange
 mbr_exchange_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrConfig *config);
 

@@ -88,6 +88,19 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
     return amount - Min(amount, left);
 }
 
+int64
+mbr_goods_named(const MbrRefundArgs *args, int digits)
+{
+    int64 sum = 0;
+
+    if (args->amount != NULL)
+        return mbr_purchase_amount(args->amount, digits, "amount");
+    for (int i = 0; i < args->nlines; i++)
+        if (args->lines[i].amount != NULL)
+            sum += mbr_purchase_amount(args->lines[i].amount, digits, "line amount");
+    return sum;
+}
+
 void
 mbr_goods_check_sum(const MbrRefundArgs *args, int64 amount, int64 sum, int digits)
 {
@@ -129,17 +142,15 @@ static int64
 return_amount(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
               MbrReturned *returned, bool *clipped)
 {
-    int n = sale->nlines;
-    MbrScratch scratch = {palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n),
-                          palloc(sizeof(int64) * n)};
+    MbrScratch scratch = mbr_purchase_scratch(sale);
     int64 left = mbr_return_left(sale, returned);
     int64 amount = args->amount == NULL ? left : mbr_purchase_amount(args->amount, config->digits, "amount");
 
     if (amount > left && !args->clip)
         refuse_excess(mbr_money_text(amount, config->digits), mbr_money_text(left, config->digits));
-    *clipped = amount > left;
+    *clipped = *clipped || amount > left;
     mbr_return_spread(sale, Min(amount, left), returned, &scratch);
-    for (int i = 0; i < n && args->amount == NULL; i++)
+    for (int i = 0; i < sale->nlines && args->amount == NULL; i++)
         returned[i].quantity = mbr_line_quantity(&sale->lines[i]);
     return amount - Min(amount, left);
 }
@@ -159,7 +170,10 @@ mbr_goods_returned(const MbrRefundArgs *args, const MbrConfig *config, const Mbr
 {
     int64 excess;
 
-    if (is_complete(sale, returned) && !args->clip)
+    *clipped = is_complete(sale, returned);
+    if (*clipped && args->clip)
+        return mbr_goods_named(args, config->digits);
+    if (*clipped)
         ereport(ERROR, (errcode(MBR_ERR_NOTHING_LEFT), errmsg("nothing is left of the order"),
                         errdetail("All of it has been returned."),
                         errhint("Check refund_ref: a repeated refund has that of the first.")));

@@ -1,5 +1,4 @@
-/* json.c - arguments that are arrays of flat objects: each key and value refused by name when it is no use.
- */
+/* json.c - arguments that are arrays of flat objects: a key or value of no use is refused by name. */
 #include "postgres.h"
 
 #include "utils/datum.h"

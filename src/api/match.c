@@ -460,6 +460,8 @@ static void
 try_again(Match *match, MbrRuleVersion *version, const MbrUse *then, MbrUse *use)
 {
     *use = (MbrUse){.rule = &version->rule, .cells = palloc0(sizeof(MbrCell) * match->purchase->nlines)};
+    if (!match->earns)
+        return;
     if (version->rule.refund_mode != MBR_REFUND_REEVALUATE || !can_be_asked(match, version))
         hold_on(match->purchase, then, use);
     else if (!version->rule.line_scope)

@@ -78,6 +78,14 @@ mbr_line_prepare(const MbrLoad *load, const MbrWork *work, const MbrMerchant *me
     line->expires_at = life.expires_at;
 }
 
+MbrScratch
+mbr_purchase_scratch(const MbrPurchase *purchase)
+{
+    int n = purchase->nlines + purchase->nuses + 1;
+
+    return (MbrScratch){palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n), palloc(sizeof(int64) * n)};
+}
+
 int64
 mbr_line_quantity(const MbrLine *line)
 {

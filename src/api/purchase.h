@@ -88,10 +88,12 @@ typedef struct MbrLife {
     int64 expires_at;
 } MbrLife;
 
-/* The life of points bought at a merchant; pending_days -1 and expiry NULL = as merchant and programme say.
- */
+/* The life of points bought at a merchant; pending_days -1, expiry NULL = as merchant and programme say. */
 extern MbrLife mbr_points_life(const MbrLoad *load, const MbrWork *work, const MbrMerchant *merchant,
                                int pending_days, const MbrExpiry *expiry);
+
+/* Room for the arithmetic of one order. */
+extern MbrScratch mbr_purchase_scratch(const MbrPurchase *purchase);
 
 /* A line's quantity, scaled by MBR_RATE_SCALE; 0 = not known. */
 extern int64 mbr_line_quantity(const MbrLine *line);

@@ -220,9 +220,7 @@ read_lots(MbrSession *session, const MbrLoad *load, const MbrWork *work, const M
 MbrJournal *
 mbr_refund_decide(MbrSession *session, MbrLoad *load, MbrWork *work, MbrSale *sale, MbrRefund *refund)
 {
-    int n = refund->sale->nlines + refund->sale->nuses + 1;
-    MbrScratch scratch = {palloc(sizeof(MbrWide) * n), palloc(sizeof(MbrWide) * n),
-                          palloc(sizeof(int64) * n)};
+    MbrScratch scratch = mbr_purchase_scratch(refund->sale);
     MbrJournal *journal;
 
     mbr_return_tenders(refund->sale, refund->after);
@@ -428,16 +426,11 @@ args_of(const MbrPurchaseArgs *sale, const MbrParked *parked, int64 posted_at)
 static int64
 whole_of(MbrSession *session, const MbrConfig *config, const MbrRefundArgs *args, const MbrReceipt *receipt)
 {
+    int64 named = mbr_goods_named(args, config->digits);
     MbrSale sale;
-    int64 sum = 0;
 
-    if (args->amount != NULL)
-        return mbr_purchase_amount(args->amount, config->digits, "amount");
-    for (int i = 0; i < args->nlines; i++)
-        if (args->lines[i].amount != NULL)
-            sum += mbr_purchase_amount(args->lines[i].amount, config->digits, "line amount");
-    if (sum > 0 || !mbr_sale_read(session, config, receipt->member_id, receipt->journal_no, &sale))
-        return sum;
+    if (named > 0 || !mbr_sale_read(session, config, receipt->member_id, receipt->journal_no, &sale))
+        return named;
     return mbr_return_left(&sale.event.purchase, mbr_sale_returned(session, config, &sale));
 }
 

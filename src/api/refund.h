@@ -57,6 +57,8 @@ extern void mbr_refund_parked(MbrSession *session, const MbrPurchaseArgs *args, 
 extern int64 mbr_goods_returned(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
                                 MbrReturned *returned, bool *clipped);
 
+/* What a refund's arguments add up to, as far as they name amounts. */
+extern int64 mbr_goods_named(const MbrRefundArgs *args, int digits);
 /* 22023 when an amount is given that is not the sum of the lines. */
 extern void mbr_goods_check_sum(const MbrRefundArgs *args, int64 amount, int64 sum, int digits);
 

@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/memutils.h"
 
 #include "api/bulk.h"
 #include "api/contain.h"
@@ -115,11 +116,37 @@ post_row(void *argument)
     mbr_refund_one(chunk->session, &chunk->at->args, &chunk->at->result, &chunk->config);
 }
 
+static ErrorData *
+keep_error(const ErrorData *error)
+{
+    ErrorData *kept = palloc0(sizeof(ErrorData));
+
+    kept->sqlerrcode = error->sqlerrcode;
+    kept->message = pstrdup(error->message);
+    return kept;
+}
+
+/* A sale and its member's lots are large: of a refund only the figures are kept. */
+static void
+post_alone(Chunk *chunk, Row *row, MemoryContext alone)
+{
+    MemoryContext saved = MemoryContextSwitchTo(alone);
+    ErrorData *error;
+
+    chunk->at = row;
+    error = mbr_contain(chunk->session, MBR_CONTAIN_WRITE, post_row, chunk);
+    MemoryContextSwitchTo(saved);
+    if (error != NULL)
+        row->error = keep_error(error);
+    MemoryContextReset(alone);
+}
+
 static void
 post_refunds(MbrSession *session, const MbrRowsIn *input, int n, MbrBulkChunk *posted)
 {
     Chunk chunk = {session, input->config, input, palloc0(sizeof(Row) * n), n, NULL};
     Turn *turns = palloc(sizeof(Turn) * n);
+    MemoryContext alone = AllocSetContextCreate(CurrentMemoryContext, "refund", ALLOCSET_DEFAULT_SIZES);
     int nturns;
 
     mbr_contain_each(NULL, MBR_CONTAIN_NO_TABLES, n, read_row, fail_row, &chunk);
@@ -128,8 +155,7 @@ post_refunds(MbrSession *session, const MbrRowsIn *input, int n, MbrBulkChunk *p
     qsort(turns, nturns, sizeof(Turn), compare_turns);
     for (int i = 0; i < nturns; i++) {
         CHECK_FOR_INTERRUPTS();
-        chunk.at = turns[i].row;
-        chunk.at->error = mbr_contain(session, MBR_CONTAIN_WRITE, post_row, &chunk);
+        post_alone(&chunk, turns[i].row, alone);
     }
     *posted = (MbrBulkChunk){chunk.config, chunk.rows};
 }

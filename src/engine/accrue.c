@@ -16,8 +16,9 @@ mbr_tier_find(const MbrTier *tiers, int ntiers, int tier_id)
     return NULL;
 }
 
-const MbrTier *
-mbr_tier_reached(const MbrWork *work, int64_t window_basis)
+/* The best tier that a basis spend reaches above the present one; NULL = none. */
+static const MbrTier *
+tier_reached(const MbrWork *work, int64_t window_basis)
 {
     const MbrTier *present = mbr_tier_find(work->tiers, work->ntiers, work->member.tier_id);
 
@@ -194,7 +195,7 @@ static void
 upgrade(MbrWork *work, MbrPurchase *purchase)
 {
     int64_t spent = purchase->window_basis + (purchase->in_window ? purchase->basis : 0);
-    const MbrTier *reached = mbr_tier_reached(work, spent);
+    const MbrTier *reached = tier_reached(work, spent);
 
     purchase->tier_after = mbr_tier_find(work->tiers, work->ntiers, work->member.tier_id);
     purchase->tier_changed = false;
@@ -216,8 +217,8 @@ mbr_accrue(MbrWork *work, MbrPurchase *purchase, MbrScratch *scratch)
         work->refusal = MBR_REFUSED_CLOSED;
         return;
     }
-    if (MBR_CANARY(UPGRADE_EARNS_MORE) && mbr_tier_reached(work, purchase->window_basis + purchase->basis))
-        purchase->tier = mbr_tier_reached(work, purchase->window_basis + purchase->basis);
+    if (MBR_CANARY(UPGRADE_EARNS_MORE) && tier_reached(work, purchase->window_basis + purchase->basis))
+        purchase->tier = tier_reached(work, purchase->window_basis + purchase->basis);
     if (!purchase->awarded)
         work->refusal = mbr_award(purchase, scratch);
     if (work->refusal != MBR_OK)

@@ -16,9 +16,6 @@ extern void mbr_approve(MbrWork *work, MbrPurchase *purchase, int64_t purchase_n
  */
 extern void mbr_import(MbrWork *work, MbrPurchase *purchase);
 
-/* The best tier that a basis spend reaches above the present one; NULL = none. */
-extern const MbrTier *mbr_tier_reached(const MbrWork *work, int64_t window_basis);
-
 /* Moves the member to a tier from a moment on, by the event of that number. */
 extern void mbr_tier_change(MbrWork *work, const MbrTier *tier, int64_t since, int64_t journal_no,
                             bool by_hand, int64_t locked_until);

@@ -38,7 +38,9 @@ enum {
     MBR_CANARY_EXPIRED_CLAWED,      /* points that expired are taken back once more */
     MBR_CANARY_PARKED_FORGOTTEN,    /* a refund that came before its sale is not applied */
     MBR_CANARY_SWEEP_LEAVES_DEBT,   /* a sweep looks only at members of whom something dies */
-    MBR_CANARY_SWEEP_BY_THE_CLOCK   /* a sweep as of the past posts with the present time */
+    MBR_CANARY_SWEEP_BY_THE_CLOCK,  /* a sweep as of the past posts with the present time */
+    MBR_CANARY_MERGE_LEAVES_DEBT,   /* a merged member's debt is forgotten */
+    MBR_CANARY_MERGE_LEAVES_SPENDS  /* orders that points have paid do not follow a merge */
 };
 
 #ifndef MBR_CANARY_ON

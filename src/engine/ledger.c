@@ -631,7 +631,7 @@ move_debt(MbrWork *from, MbrJournal *out, MbrWork *into, MbrJournal *in)
 {
     int64_t debt = from->member.debt;
 
-    if (debt == 0)
+    if (debt == 0 || MBR_CANARY(MERGE_LEAVES_DEBT))
         return;
     if (into->member.debt + debt > MBR_MAX_POINTS || into->member.balance - debt < -MBR_MAX_POINTS) {
         into->refusal = MBR_REFUSED_OVERFLOW;

@@ -40,8 +40,7 @@ extern int64_t mbr_available(const MbrMember *member, int64_t now);
 
 /* Reserves points of the lots that a debit would take; fills at most max parts, returns their number. */
 extern int mbr_hold_take(MbrWork *work, int64_t points, MbrHoldPart *parts, int max);
-/* Ends a hold at a moment: takes captured points of its lots, earliest expiry first, and releases the rest.
- */
+/* Ends a hold at a moment: takes captured points of its lots, earliest expiry first; the rest is released. */
 extern void mbr_hold_end(MbrWork *work, MbrHold *hold, MbrJournal *journal, int64_t captured, int64_t at);
 
 /* Gives points back to the lot they came from; origin describes it, should its row be gone. */

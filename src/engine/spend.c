@@ -24,8 +24,7 @@ count_redeemed(MbrWork *work, int day, int64_t points)
         activity->redeemed += points;
 }
 
-/* A redemption counts for its day; a merchant that gave something for it is paid, unless its order does that.
- */
+/* A redemption counts for its day; a merchant that gave something for it is paid, unless by its order. */
 static void
 close_spend(MbrWork *work, MbrJournal *journal, int64_t points)
 {

@@ -94,8 +94,7 @@ reimbursed(MbrWork *work, const MbrTerms *terms, const Sums *part, const Sums *o
     return (int64_t)mbr_round_div(product, (MbrWide)MBR_RATE_SCALE * order->tendered, MBR_ROUND_HALF_UP);
 }
 
-/* The mall pays a merchant that collects; one for which it collects contributes what the price leaves open.
- */
+/* The mall pays a merchant that collects; one that does not contributes what the price leaves open. */
 static void
 split_redeemed(MbrWork *work, const MbrTerms *terms, const Sums *part, const Sums *order, int64_t scale)
 {

@@ -105,13 +105,12 @@ typedef struct MbrLot {
     int64_t active_at;
     int64_t expires_at; /* MBR_NEVER = never */
     MbrVerb origin;
-    int64_t place;  /* the store's note of where it was read; 0 = none */
-    bool opened;    /* not stored yet */
-    bool stillborn; /* dead when it was posted */
-    bool changed;   /* stored, and to be written again */
-    bool own;       /* of the order that is being refunded */
-    int64_t
-        merged_id; /* of an origin: whose it was, when that member was merged into this one; 0 = its own */
+    int64_t place;       /* the store's note of where it was read; 0 = none */
+    bool opened;         /* not stored yet */
+    bool stillborn;      /* dead when it was posted */
+    bool changed;        /* stored, and to be written again */
+    bool own;            /* of the order that is being refunded */
+    int64_t merged_id;   /* of an origin: whose it was before a merge into this member; 0 = its own */
     int64_t released_at; /* when the last of its held points were released in this work; 0 = none were */
 } MbrLot;
 

@@ -81,13 +81,8 @@ receipt_row(const char *order_ref, const MbrReceipt *receipt)
 static bool
 take_place(MbrSession *session, const char *order_ref, const MbrReceipt *receipt)
 {
-    MbrArgs args = MBR_NO_ARGS;
+    MbrArgs args = receipt_row(order_ref, receipt);
 
-    mbr_arg_int4(&args, receipt->merchant_id);
-    mbr_arg_text(&args, order_ref);
-    mbr_arg_int8(&args, receipt->member_id);
-    mbr_arg_int8(&args, receipt->journal_no);
-    mbr_arg_int8(&args, receipt->payload_hash);
     return mbr_plan_run(session, MBR_PLAN_TAKE_PLACE, &args) == 1;
 }
 

@@ -88,8 +88,9 @@ decimals_of(MbrEffect effect)
     return effect == MBR_EFFECT_MULTIPLIER ? MBR_MULTIPLIER_DIGITS : MBR_RATE_DIGITS;
 }
 
+/* A failure's message may quote the order's data, which must not stay for ever: only a preview tells it. */
 static void
-add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
+add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use, bool preview)
 {
     const MbrRule *rule = use->rule;
 
@@ -102,7 +103,10 @@ add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
     if (use->outcome == MBR_OUTCOME_BEATEN)
         add_json_text(json, "by", use->beaten_by->code);
     add_json_text(json, "sqlstate", use->sqlstate);
-    add_json_text(json, use->outcome == MBR_OUTCOME_FAILED ? "message" : "reason", use->message);
+    if (use->outcome != MBR_OUTCOME_FAILED)
+        add_json_text(json, "reason", use->message);
+    else if (preview)
+        add_json_text(json, "message", use->message);
     if ((use->outcome == MBR_OUTCOME_APPLIED || use->outcome == MBR_OUTCOME_BEATEN) &&
         purchase->explicit_lines)
         add_cells(json, purchase, use);
@@ -111,7 +115,7 @@ add_outcome(StringInfo json, const MbrPurchase *purchase, const MbrUse *use)
 
 /* Parsed once, for the journal and for the result. */
 static Jsonb *
-rules_jsonb(const MbrPurchase *purchase)
+rules_jsonb(const MbrPurchase *purchase, bool preview)
 {
     StringInfoData json;
 
@@ -119,7 +123,7 @@ rules_jsonb(const MbrPurchase *purchase)
     appendStringInfo(&json, "{\"stacking\":\"%s\",\"rules\":", mbr_stacking_name(purchase->stacking));
     for (int i = 0; i < purchase->nuses; i++) {
         appendStringInfoChar(&json, i == 0 ? '[' : ',');
-        add_outcome(&json, purchase, &purchase->uses[i]);
+        add_outcome(&json, purchase, &purchase->uses[i], preview);
     }
     appendStringInfoString(&json, "]}");
     return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
@@ -141,10 +145,10 @@ tenders_json(const MbrPurchase *purchase, int digits)
 }
 
 void
-mbr_freeze(MbrPurchase *purchase, int digits)
+mbr_freeze(MbrPurchase *purchase, int digits, bool preview)
 {
     purchase->frozen_lines = purchase->explicit_lines ? lines_json(purchase, digits) : NULL;
-    purchase->frozen_rules = purchase->nuses > 0 ? rules_jsonb(purchase) : NULL;
+    purchase->frozen_rules = purchase->nuses > 0 ? rules_jsonb(purchase, preview) : NULL;
     purchase->frozen_tenders = purchase->nspent > 0 ? tenders_json(purchase, digits) : NULL;
 }
 

@@ -23,8 +23,8 @@ typedef struct MbrEvent {
     MbrPurchase purchase; /* of an accrual; its lines only as frozen_lines */
 } MbrEvent;
 
-/* Writes purchase->frozen_lines and frozen_rules from what was decided. */
-extern void mbr_freeze(MbrPurchase *purchase, int digits);
+/* Writes purchase->frozen_lines and frozen_rules from what was decided, for the journal or for a preview. */
+extern void mbr_freeze(MbrPurchase *purchase, int digits, bool preview);
 
 /* Reads a row; false = there is none. */
 extern bool mbr_event_read(MbrSession *session, const MbrConfig *config, int64 member_id, int64 journal_no,

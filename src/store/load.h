@@ -60,8 +60,7 @@ extern void mbr_load_room(const MbrLoad *load, MbrWork *work);
 
 extern void mbr_raise_no_member(int64 member_id);
 
-/* A posting time as asked for (MBR_NEVER = the clock): the past is for operators, the future has its bound.
- */
+/* A posting time as asked for (MBR_NEVER = the clock): the past is for operators, the future is bounded. */
 extern int64 mbr_posting_time(MbrSession *session, const MbrConfig *config, int64 at);
 /* Refuses a moment too far ahead of another. */
 extern void mbr_check_not_ahead(int64 moment, int64 clock, const MbrConfig *config, const char *what);

@@ -1,6 +1,7 @@
 /* merge.c - the rows of a merge, by SQL: both members are locked, and merges are rare. */
 #include "postgres.h"
 
+#include "engine/canary.h"
 #include "store/hold.h"
 #include "store/merge.h"
 #include "store/plan.h"
@@ -109,7 +110,7 @@ mbr_merge_store(MbrSession *session, const MbrWork *from, const MbrWork *into, i
 
     move_activity(session, from_id, out_no, into_id, in_no);
     run_1(session, MBR_PLAN_CLEAR_ORDER_SPENDS, from_id);
-    for (int i = 0; i < ncarried; i++)
+    for (int i = 0; i < ncarried && !MBR_CANARY(MERGE_LEAVES_SPENDS); i++)
         mbr_order_spend_add(session, into_id, carried[i].spend.merchant_id, carried[i].spend.order_ref,
                             in_no + 1 + i);
     run_2(session, MBR_PLAN_MOVE_IDENTITIES, into_id, from_id);

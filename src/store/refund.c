@@ -1,8 +1,12 @@
 /* refund.c - reads and writes what refunds leave; seldom, so by SQL. */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 
 #include "store/alias.h"
 #include "store/hold.h"
@@ -148,23 +152,114 @@ mbr_spent_on(MbrSession *session, int64 member_id, const MbrSale *sale, int *n)
     return parts;
 }
 
+/* ------------------------------------------------------------------ the lots of an award */
+
+/* A lot of one of the member's numbers. */
+typedef struct LotKey {
+    int64 member_id;
+    int64 lot_no;
+} LotKey;
+
+static void
+add_lot(HTAB *own, LotKey lot)
+{
+    (void)hash_search(own, &lot, HASH_ENTER, NULL);
+}
+
+/* Adds the lots that the award opened; returns the first one's number, 0 = none. */
+static int64
+add_award_lots(MbrSession *session, const MbrSale *sale, HTAB *own)
+{
+    MbrArgs args = event_args(sale->member_id, sale->event.journal_no);
+    uint64 n;
+
+    mbr_arg_int8(&args, sale->approval_no);
+    n = mbr_plan_run(session, MBR_PLAN_AWARD_LOTS, &args);
+    for (uint64 i = 0; i < n; i++)
+        add_lot(own, (LotKey){sale->member_id, mbr_col_int8(i, 1, 0)});
+    return n == 0 ? 0 : mbr_col_int8(0, 1, 0);
+}
+
+/*
+ * Adds the lots that continue such. At one member a continuation has a higher number than what it continues,
+ * so one pass finds them all; across merged ones there are passes until one finds none.
+ */
+static void
+add_continuations(MbrSession *session, Datum numbers, bool several, int64 first, HTAB *own)
+{
+    MbrArgs args = MBR_NO_ARGS;
+    long known;
+    uint64 n;
+
+    mbr_arg_datum(&args, numbers, false);
+    mbr_arg_int8(&args, several ? 0 : first);
+    mbr_arg_bool(&args, several);
+    n = mbr_plan_run(session, MBR_PLAN_MOVED_LOTS, &args);
+    do {
+        known = hash_get_num_entries(own);
+        for (uint64 i = 0; i < n; i++) {
+            LotKey from = {mbr_col_int8(i, 3, 0), mbr_col_int8(i, 4, 0)};
+
+            CHECK_FOR_INTERRUPTS();
+            if (hash_search(own, &from, HASH_FIND, NULL) != NULL)
+                add_lot(own, (LotKey){mbr_col_int8(i, 1, 0), mbr_col_int8(i, 2, 0)});
+        }
+    } while (several && hash_get_num_entries(own) > known);
+}
+
+static int64 *
+lots_at(HTAB *own, int64 member_id, int *n)
+{
+    int64 *lots = palloc(sizeof(int64) * Max(hash_get_num_entries(own), 1));
+    HASH_SEQ_STATUS scan;
+    const LotKey *lot;
+
+    *n = 0;
+    hash_seq_init(&scan, own);
+    while ((lot = hash_seq_search(&scan)) != NULL)
+        if (lot->member_id == member_id)
+            lots[(*n)++] = lot->lot_no;
+    return lots;
+}
+
+static int64
+expired_of(MbrSession *session, int64 member_id, const int64 *lots, int n)
+{
+    Datum *numbers = palloc(sizeof(Datum) * Max(n, 1));
+    MbrArgs args = MBR_NO_ARGS;
+
+    for (int i = 0; i < n; i++)
+        numbers[i] = Int64GetDatum(lots[i]);
+    mbr_arg_int8(&args, member_id);
+    mbr_arg_datum(&args,
+                  PointerGetDatum(construct_array(numbers, n, INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE)),
+                  false);
+    (void)mbr_plan_run(session, MBR_PLAN_EXPIRED_OF_LOTS, &args);
+    return mbr_col_int8(0, 1, 0);
+}
+
 int64 *
 mbr_own_lots(MbrSession *session, int64 member_id, const MbrSale *sale, int *n, int64 *expired)
 {
-    MbrArgs args = event_args(sale->member_id, sale->event.journal_no);
-    int64 *lots;
+    HASHCTL layout = {.keysize = sizeof(LotKey), .entrysize = sizeof(LotKey), .hcxt = CurrentMemoryContext};
+    HTAB *own = hash_create("lots of an award", 64, &layout, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    Datum numbers = mbr_alias_numbers(session, member_id), *each;
+    int64 first = add_award_lots(session, sale, own);
+    int nnumbers;
 
-    mbr_arg_int8(&args, sale->approval_no);
-    mbr_arg_datum(&args, mbr_alias_numbers(session, member_id), false);
-    mbr_arg_int8(&args, member_id);
-    *n = (int)mbr_plan_run(session, MBR_PLAN_OWN_LOTS, &args);
-    lots = palloc(sizeof(int64) * Max(*n, 1));
+    *n = 0;
     *expired = 0;
-    for (int i = 0; i < *n; i++) {
-        lots[i] = mbr_col_int8(i, 1, 0);
-        *expired += mbr_col_int8(i, 2, 0);
+    if (first == 0)
+        return NULL;
+    deconstruct_array(DatumGetArrayTypeP(numbers), INT8OID, sizeof(int64), true, TYPALIGN_DOUBLE, &each, NULL,
+                      &nnumbers);
+    add_continuations(session, numbers, nnumbers > 1, first, own);
+    for (int i = 0; i < nnumbers; i++) {
+        int64 *lots = lots_at(own, DatumGetInt64(each[i]), n);
+
+        *expired += expired_of(session, DatumGetInt64(each[i]), lots, *n);
     }
-    return lots;
+    return lots_at(own, member_id, n);
 }
 
 /* ------------------------------------------------------------------ what it did */

@@ -59,8 +59,8 @@ typedef struct MbrRefunded {
 extern MbrRefunded mbr_refunded_sum(MbrSession *session, const MbrConfig *config, const MbrSale *sale);
 /* Points spent on the order: the last taken first. */
 extern MbrGiveBack *mbr_spent_on(MbrSession *session, int64 member_id, const MbrSale *sale, int *n);
-/* Lots of the award, and those that continue them, at the member: the sale's, or the one it was merged into
- * (a lot that is not there is 0); *expired = points of them that expired. */
+/* Lots of the award, and those that continue them, at the member: the sale's, or the one it was merged into;
+ * *expired = points of them that expired, at merged ones as well. */
 extern int64 *mbr_own_lots(MbrSession *session, int64 member_id, const MbrSale *sale, int *n, int64 *expired);
 
 /* Records what a refund did: of a sale of the one member, posted in the journal of the other. */

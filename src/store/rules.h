@@ -66,8 +66,7 @@ struct MbrRuleSet {
 /* The rules for a purchase of that time. */
 extern MbrRuleSet *mbr_rules_for(MbrSession *session, const MbrConfig *config, TimestampTz occurred_at);
 
-/* Adds the versions whose first filter the value passes (value NULL: those without any) to a set of numbers.
- */
+/* Adds the versions whose first filter the value passes (NULL: those without any) to a set of numbers. */
 extern Bitmapset *
 mbr_rules_find(const MbrRuleSet *set, MbrFilterKind kind, const char *value, Bitmapset *found);
 

@@ -275,24 +275,26 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "JOIN membership.ledger_entry o ON o.member_id = e.member_id AND o.wallet_id = 1 AND o.entry_no = e.lot_no "
         "WHERE p.member_id = $1 AND p.journal_no = $2 AND e.points < 0 ORDER BY j.journal_no DESC, e.entry_no DESC",
         "LL"},
-    /* lots that an award opened, those that continue them, and what of each expired */
-    [MBR_PLAN_OWN_LOTS] = {
-        "WITH RECURSIVE move AS MATERIALIZED (SELECT e.member_id, e.entry_no, e.moved_from, "
-        /* of a merge, and of what gives back what a merged member spent, moved_from is that member's */
-        "CASE WHEN j.verb IN ('merge_in', 'reversal', 'refund') THEN coalesce(j.counterpart_id, e.member_id) "
-        "ELSE e.member_id END AS of_member FROM membership.ledger_entry e "
-        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no "
-        "WHERE e.member_id = ANY ($4) AND e.wallet_id = 1 AND e.moved_from IS NOT NULL), "
-        "own (member_id, lot_no) AS (SELECT member_id, entry_no FROM membership.ledger_entry "
-        "WHERE member_id = $1 AND wallet_id = 1 AND lot_no = entry_no AND journal_no IN ($2, $3) "
-        "UNION ALL SELECT move.member_id, move.entry_no FROM own JOIN move ON move.of_member = own.member_id "
-        "AND move.moved_from = own.lot_no) "
-        "SELECT CASE WHEN own.member_id = $5 THEN own.lot_no ELSE 0 END, coalesce(x.points, 0)::bigint FROM own "
-        "LEFT JOIN (SELECT e.member_id, e.lot_no, -sum(e.points) AS points FROM membership.ledger_entry e "
-        "JOIN membership.journal j ON j.member_id = e.member_id AND j.journal_no = e.journal_no AND j.verb = 'expiry' "
-        "WHERE e.member_id = ANY ($4) AND e.wallet_id = 1 AND e.points < 0 GROUP BY e.member_id, e.lot_no) x "
-        "USING (member_id, lot_no)",
-        "LLLlL"},
+    /* lots that an award opened */
+    [MBR_PLAN_AWARD_LOTS] = {
+        "SELECT entry_no FROM membership.ledger_entry WHERE member_id = $1 AND wallet_id = 1 AND lot_no = entry_no "
+        "AND journal_no IN ($2, $3) ORDER BY entry_no",
+        "LLL"},
+    /* lots from $2 on that continue others; of a merge, and of what gives back what a merged member spent, moved_from
+     * is that member's, which only a member of several numbers ($3) can have */
+    [MBR_PLAN_MOVED_LOTS] = {
+        "SELECT e.member_id, e.entry_no, CASE WHEN $3 THEN (SELECT CASE WHEN j.verb IN ('merge_in', 'reversal', 'refund') "
+        "THEN coalesce(j.counterpart_id, j.member_id) ELSE j.member_id END FROM membership.journal j "
+        "WHERE j.member_id = e.member_id AND j.journal_no = e.journal_no) ELSE e.member_id END, e.moved_from "
+        "FROM membership.ledger_entry e WHERE e.member_id = ANY ($1) AND e.wallet_id = 1 AND e.entry_no >= $2 "
+        "AND e.moved_from IS NOT NULL ORDER BY e.member_id, e.entry_no",
+        "lLB"},
+    /* what of lots of a member expired; the journal is asked of their entries only */
+    [MBR_PLAN_EXPIRED_OF_LOTS] = {
+        "SELECT coalesce(-sum(e.points), 0)::bigint FROM membership.ledger_entry e WHERE e.member_id = $1 AND e.wallet_id = 1 "
+        "AND e.points < 0 AND e.lot_no = ANY ($2) AND (SELECT j.verb FROM membership.journal j "
+        "WHERE j.member_id = e.member_id AND j.journal_no = e.journal_no) = 'expiry'",
+        "Ll"},
     [MBR_PLAN_SUM_EXCHANGES] = {
         "SELECT coalesce(sum(amount), 0) FROM membership.exchange WHERE member_id = $1 AND purchase_no = $2",
         "LL"},

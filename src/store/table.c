@@ -131,8 +131,7 @@ static const TableDef defs[MBR_TABLE_COUNT] = {
                                    "payer_party_id", "payee_party_id", "amount", "points"}},
 };
 
-/* What is known of a table between calls; relid is invalid until looked up, and again after an invalidation.
- */
+/* What is known of a table between calls; relid is invalid until looked up, and after an invalidation. */
 typedef struct TableMap {
     Oid relid;
     Oid index; /* of the primary key */
@@ -186,8 +185,7 @@ refuse_table(Relation relation, const char *what)
                     errhint("Undo that change of the table.")));
 }
 
-/* Of the statements that the engine makes on the table: history is only inserted into, and guarded otherwise.
- */
+/* Of the statements that the engine makes on the table: history is only inserted into, else guarded. */
 static bool
 has_statement_triggers(const TriggerDesc *triggers, TableUse use)
 {

@@ -5,8 +5,9 @@
 #include "store/tier.h"
 #include "util/calendar.h"
 
-int64
-mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since)
+/* The first instant after a tier's validity when it begins at a moment; MBR_NEVER = without end. */
+static int64
+end_of_tier(const MbrConfig *config, const MbrTier *tier, int64 since)
 {
     DateADT last_day;
 
@@ -50,7 +51,7 @@ mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work, co
     mbr_arg_int8(&args, work->member.member_id);
     mbr_arg_int4(&args, change->tier->tier_id);
     mbr_arg_time(&args, change->since);
-    mbr_arg_time(&args, mbr_tier_end(load->config, change->tier, change->since));
+    mbr_arg_time(&args, end_of_tier(load->config, change->tier, change->since));
     mbr_arg_time(&args, change->locked_until);
     (void)mbr_plan_run(session, MBR_PLAN_UPDATE_TIER, &args);
     mbr_arg_int8(&close, work->member.member_id);

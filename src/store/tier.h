@@ -8,9 +8,6 @@
 extern void
 mbr_tier_store(MbrSession *session, const MbrLoad *load, const MbrWork *work, const MbrTierChange *change);
 
-/* The first instant after a tier's validity when it begins at a moment; MBR_NEVER = without end. */
-extern int64 mbr_tier_end(const MbrConfig *config, const MbrTier *tier, int64 since);
-
 /* Whether the member was given that tier at that moment, whatever came after. */
 extern bool mbr_tier_was_given(MbrSession *session, int64 member_id, int tier_id, int64 since);
 

@@ -28,6 +28,15 @@ refuse(const char *what, const char *text, const char *detail)
                     errdetail("%s", detail), errhint("Pass a finite number.")));
 }
 
+static void
+refuse_size(const char *what, const char *text, int max_digits)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("%s is out of range: %.60s", what, text),
+             errdetail("At most %d digits, decimals included, are allowed.", max_digits),
+             errhint("Check the unit of the value.")));
+}
+
 static int64
 parse(Numeric value, int digits, int max_digits, const char *what)
 {
@@ -58,10 +67,7 @@ parse(Numeric value, int digits, int max_digits, const char *what)
         if (significant > 0 || *p != '0')
             significant++;
         if (significant > max_digits)
-            ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                            errmsg("%s is out of range: %.60s", what, text),
-                            errdetail("At most %d digits, decimals included, are allowed.", max_digits),
-                            errhint("Check the unit of the value.")));
+            refuse_size(what, text, max_digits);
         result = result * 10 + (*p - '0');
         if (decimals >= 0)
             decimals++;
@@ -70,10 +76,7 @@ parse(Numeric value, int digits, int max_digits, const char *what)
         if (significant > 0)
             significant++;
         if (significant > max_digits)
-            ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                            errmsg("%s is out of range: %.60s", what, text),
-                            errdetail("At most %d digits, decimals included, are allowed.", max_digits),
-                            errhint("Check the unit of the value.")));
+            refuse_size(what, text, max_digits);
         result *= 10;
     }
     pfree(text);

@@ -26,8 +26,8 @@ add(MbrPayload *payload, char kind, const char *bytes, int length)
     appendBinaryStringInfo(&payload->bytes, bytes, length);
 }
 
-void
-mbr_payload_add_null(MbrPayload *payload)
+static void
+add_null(MbrPayload *payload)
 {
     add(payload, 'n', "", 0);
 }
@@ -36,7 +36,7 @@ void
 mbr_payload_add_text(MbrPayload *payload, const char *value)
 {
     if (value == NULL)
-        mbr_payload_add_null(payload);
+        add_null(payload);
     else
         add(payload, 't', value, strlen(value));
 }
@@ -53,7 +53,7 @@ void
 mbr_payload_add_time(MbrPayload *payload, int64 moment)
 {
     if (moment == PG_INT64_MAX)
-        mbr_payload_add_null(payload);
+        add_null(payload);
     else
         mbr_payload_add_int(payload, moment);
 }
@@ -66,7 +66,7 @@ add_jsonb_value(MbrPayload *payload, JsonbIteratorToken token, const JsonbValue 
 
     switch (value->type) {
         case jbvNull:
-            mbr_payload_add_null(payload);
+            add_null(payload);
             break;
         case jbvString:
             add(payload, token == WJB_KEY ? 'k' : 't', value->val.string.val, value->val.string.len);
@@ -92,7 +92,7 @@ mbr_payload_add_jsonb(MbrPayload *payload, Jsonb *value)
     JsonbValue item;
 
     if (value == NULL) {
-        mbr_payload_add_null(payload);
+        add_null(payload);
         return;
     }
     iterator = JsonbIteratorInit(&value->root);

@@ -20,7 +20,6 @@ typedef struct MbrPayload {
 extern void mbr_payload_init(MbrPayload *payload);
 extern void mbr_payload_add_text(MbrPayload *payload, const char *value); /* NULL is a value of its own */
 extern void mbr_payload_add_int(MbrPayload *payload, int64 value);
-extern void mbr_payload_add_null(MbrPayload *payload);
 extern void mbr_payload_add_time(MbrPayload *payload, int64 moment);  /* PG_INT64_MAX = not given */
 extern void mbr_payload_add_jsonb(MbrPayload *payload, Jsonb *value); /* may be NULL */
 extern int64 mbr_payload_hash(MbrPayload *payload);

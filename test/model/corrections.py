@@ -1,5 +1,5 @@
 """Corrections as doc/refunds.md describes them: a purchase taken back as a whole and posted anew."""
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,6 +9,17 @@ from money import to_minor_unit
 from refunds import NOTHING, Claim
 from rules import Award, Exchanged, Terms, explain, match, paying
 from spending import Request
+
+
+@dataclass
+class Replaced:
+    """What was taken back to make way for a purchase."""
+    debt: int                  # what the member owed before
+    expired: int               # points of its award that had expired
+
+    def expires_again(self, member, award):
+        """How much of the new award, once what is owed is paid."""
+        return min(self.expired, max(award - (member.debt - self.debt), 0))
 
 
 class Corrections:
@@ -28,7 +39,7 @@ class Corrections:
             return self._accrual_result(member, posted, duplicate=True)
         member = self.member(self.receipts[key][0]).copy()
         purchase = self._correctable(member, key)
-        require(all(self.merchants[line.merchant_id].open_on(purchase['day']) for line in order), 'MB003')
+        self._require_open(purchase, order)
         require(member.status != 'closed', 'MB102')
         tenders = purchase['tenders']
         require(not tenders or tenders['value'] <= amount, 'MB103')
@@ -38,9 +49,11 @@ class Corrections:
             self._tender_lines(order, [(None, tenders['points'], tenders['value'])])
         status = ('posted', None)
         if not self.is_collected(member, purchase):
-            status = ('rejected', purchase['reason_code'])
+            status = ('rejected', 'rejected' if purchase['status'] == 'review' else purchase['reason_code'])
+        undone = member.refunds[-1]
         event = self._post_anew(member, purchase, sale, order, amount, lines is not None, now, undoing,
-                                self.tiers[purchase['tier_id']], sale.award.terms, status)
+                                self.tiers[purchase['tier_id']], sale.award.terms, status,
+                                Replaced(member.debt - undone['debt'], undone['points_expired']))
         self.members[member.member_id] = member
         self.receipts[key] = (member.member_id, event['journal_no'], self.receipts[key][2])
         self.claims.setdefault(key, {})[correction_ref] = Claim(
@@ -57,33 +70,33 @@ class Corrections:
         member = self.member(self.receipts[key][0]).copy()
         purchase = self._correctable(member, key)
         require(not purchase['tenders'], 'MB110')
+        require(purchase['status'] != 'review' or self.is_collected(member, purchase), 'MB110')
         require(receiver.status != 'closed', 'MB102')
+        self._require_open(purchase)
         now = max(at, member.last_posted_at, receiver.last_posted_at)
         undoing, sale = self._undo(member, purchase, 'reassignment', now, reason, counterpart_id=to_member_id)
         self._settle(receiver, now)
         status = ('posted', None)
         if receiver.status == 'frozen':
             status = ('rejected', 'member_frozen')
-        elif purchase['status'] == 'review' and not self.is_collected(member, purchase):
-            status = ('rejected', purchase['reason_code'])
         tier = self.tiers[receiver.tier_at(purchase['occurred_at'])]
         order = [replace(state.line) for state in sale.lines]
         event = self._post_anew(receiver, purchase, sale, order, purchase['amount'], purchase['lines'] is not None, now,
                                 undoing, tier, replace(sale.award.terms, tier_multiplier=tier.multiplier), status,
-                                member.contexts, counterpart_id=member.member_id)
+                                Replaced(receiver.debt, 0), member.contexts, counterpart_id=member.member_id)
         self.members[member.member_id], self.members[to_member_id] = member, receiver
         self.receipts[key] = (to_member_id, event['journal_no'], self.receipts[key][2])
         return self._accrual_result(receiver, event, duplicate=False, journal_no=event['journal_no'])
 
     # --- exchanges
 
-    def _exchange_of(self, member, merchant_id, order_ref):
-        """The order whose goods were returned, as far as they were not exchanged."""
+    def _exchange_of(self, member, merchant_id, order_ref, amount):
+        """The order whose goods were returned, as far as they were not exchanged; for nothing there is no exchange."""
         known = self.receipts.get((merchant_id, order_ref))
         require(known and known[0] == member.member_id, 'MB009')
         sale = member.sales[known[1]] = member.sales[known[1]].copy()
         require(sale.returned > sale.exchanged, 'MB109')
-        return sale
+        return sale if amount else None
 
     def _exchange(self, member, order, purchase, attributes, matched, places, terms, old, explicit_lines):
         """Up to what was returned as if bought with it, the rest as of now."""
@@ -98,17 +111,19 @@ class Corrections:
         terms_then = old.award.terms if old.award else Terms(
             then['base_rate'], then['tier_multiplier'], then['rounding'], self.config.stacking)
         first = Award(before, paying(matched_then), terms_then, order)
-        rest = Award(now, paying(matched), terms, order)
         told = explain(matched_then, places_then, first, explicit_lines, tell_all=False)
-        if amount < purchase.amount or not amount:
-            told += [again for again in explain(matched, places, rest, explicit_lines, tell_all=False)
-                     if again['outcome'] != 'failed' or again not in told]
-        return Exchanged(order, (first, rest), amount), told
+        if amount == purchase.amount:
+            return Exchanged(order, [first], amount), told
+        rest = Award(now, paying(matched), terms, order)
+        failed = {before['rule_id'] for before in told if before['outcome'] == 'failed'}
+        told += [again for again in explain(matched, places, rest, explicit_lines, tell_all=False)
+                 if again['outcome'] != 'failed' or again['rule_id'] not in failed]
+        return Exchanged(order, [first, rest], amount), told
 
     def _divide(self, order, amount, whole):
         """The lines twice, in that proportion."""
         worth = sum(line.tendered for line in order)
-        amounts = self._spread_money(amount, [line.amount for line in order]) if whole else [Fraction(0)] * len(order)
+        amounts = self._spread_money(amount, [line.amount for line in order])
         tendered = [Fraction(0)] * len(order)
         if worth:
             tendered = self._spread_money(to_minor_unit(worth * amount / whole, self.config.digits),
@@ -126,6 +141,10 @@ class Corrections:
         require(not member.sales[purchase['journal_no']].is_exchange, 'MB110')
         require(not any(row['purchase_no'] == purchase['journal_no'] for row in member.refunds), 'MB110')
         return purchase
+
+    def _require_open(self, purchase, order=()):
+        shops = {purchase['merchant_id'], *(line.merchant_id for line in order)}
+        require(all(self.merchants[number].open_on(purchase['day']) for number in shops), 'MB003')
 
     def _undo(self, member, purchase, verb, now, reason, ref=None, **columns):
         """Takes a purchase back as a whole; the points that paid for it stay spent."""
@@ -163,8 +182,9 @@ class Corrections:
 
     def _owe(self, member, event, sale, award, row):
         """Takes what the old award's lots hold; the rest is had from the new one."""
-        own, missing = self._own_lots(member, sale), award
-        now = event['posted_at']
+        own, now = self._own_lots(member, sale), event['posted_at']
+        row['points_expired'] = self._count_expired(member, own, sale, award)
+        missing = award - row['points_expired']
         lots = [lot for lot in member.lots if lot.lot_no in own and lot.free and not lot.dead_at(now)]
         for lot in sorted(lots, key=lambda lot: (lot.active_at <= now, earliest_expiry_first(lot))):
             taken = min(missing, lot.free)
@@ -172,15 +192,14 @@ class Corrections:
             missing -= taken
         if missing:
             member.debt += missing
-            member.owed = missing
             self._move(member, event, 0, -missing)
-        row.update(points_clawed=award, debt=missing)
+        row.update(points_clawed=award - row['points_expired'], debt=missing)
 
     def _post_anew(self, member, purchase, sale, order, amount, explicit_lines, now, undoing, tier, terms, status,
-                   contexts=None, **columns):
+                   replaced, contexts=None, **columns):
         request = Request(purchase['merchant_id'], purchase['order_ref'], Fraction(amount), purchase['channel'], 'payment',
                           purchase['occurred_at'])
         tenders = purchase['tenders'] and {name: purchase['tenders'][name] for name in ('points', 'value', 'spent')}
-        attributes = (contexts or member.contexts).get(purchase['journal_no'])
+        attributes = (member.contexts if contexts is None else contexts).get(purchase['journal_no'])
         return self._ring_up(member, order, request, now, tier, terms, status, tenders, attributes, explicit_lines,
-                             refers_to=undoing['journal_no'], **columns)
+                             replaced=replaced, refers_to=undoing['journal_no'], **columns)

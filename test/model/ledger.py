@@ -78,7 +78,6 @@ class Member:
         self.tier_expires_at = None
         self.tier_locked_until = None
         self.debt = 0
-        self.owed = 0              # part of debt, for the moment of a correction
         self.lots = []
         self.holds = []
         self.order_spends = []     # (merchant_id, order_ref, journal_no) of redemptions and captures
@@ -190,16 +189,15 @@ class Ledger:
         opening = self._move(member, event, None, points, (active_at, expires_at, event['verb']))
         lot = self._new_lot(opening, event, points)
         member.lots.append(lot)
-        if member.owed:
-            self._pay_owed(member, event, lot)
         if member.debt and lot.free and lot.spendable_at(event['posted_at']):
             self._pay_debt(member, event, lot)
 
-    def _pay_owed(self, member, event, lot):
-        """What a correction owes, from the new award first, however it lives."""
-        paid = min(lot.free, member.owed)
-        member.owed -= paid
-        self._pay_debt(member, event, lot, paid)
+    def _pay_owed(self, member, event, debt):
+        """What is owed beyond that: from the event's own lots first, however they live, then from available ones."""
+        own = [lot for lot in member.lots if lot.journal_no == event['journal_no'] and lot.free]
+        for lot in own + self._free_lots(member, event['posted_at']):
+            if lot.free and member.debt > debt:
+                self._pay_debt(member, event, lot, member.debt - debt)
 
     def _give_back(self, member, event, lot_no, points):
         """To a lot that may be used up or dead; alive it pays debt at once, dead it waits for settling."""

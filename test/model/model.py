@@ -9,13 +9,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
+from operator import itemgetter
 
 from context import contexts
 from corrections import Corrections
 from days import Days, add_months
 from ledger import ACTIVITY, Ledger, Member, require
 from refunds import Refunds, Sale
-from rules import Award, Failure, RuleBook, Terms, explain, match, paying
+from rules import Award, RuleBook, Terms, explain, match, paying
 from spending import MAX_POINTS, Request, Spending
 from splits import Splits
 
@@ -303,6 +304,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         purchase = Request(merchant_id, order_ref, amount, channel, 'payment', occurred_at)
         self._settle(member, posted_at)
         found = self._find_tenders(member, tenders, purchase)
+        exchanged = exchange_of and self._exchange_of(member, merchant_id, exchange_of, amount)
         day = self.days.day_of(occurred_at)
         require(all(self.merchants[number].open_on(day)
                     for number in [merchant_id] + [line.merchant_id for line in order]), 'MB003')
@@ -312,8 +314,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         tier = self.tiers[member.tier_at(occurred_at)]
         event = self._ring_up(
             member, order, purchase, posted_at, tier, self._terms(tier),
-            self._judgement(member, occurred_at, posted_at), tendered, attributes, lines is not None, keep,
-            exchange_of and self._exchange_of(member, merchant_id, exchange_of))
+            self._judgement(member, occurred_at, posted_at), tendered, attributes, lines is not None, keep, exchanged)
         if keep:
             self.members[member_id] = member
             self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
@@ -323,7 +324,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         return self._accrual_result(member, event, duplicate=False, journal_no=event['journal_no'] if keep else None)
 
     def _ring_up(self, member, order, purchase, posted_at, tier, terms, judgement, tendered, attributes, explicit_lines,
-                 keep=True, exchanged=None, **columns):
+                 keep=True, exchanged=None, replaced=None, **columns):
         """Posts a purchase: what it earns by these terms, and what becomes of that."""
         occurred_at = purchase.occurred_at
         places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
@@ -348,21 +349,17 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         if tendered:
             event['tenders'] = tendered | {'value_at_merchants': worth_there}
         if event['status'] == 'posted':
-            self._award(member, event, event, award)
-            for lot in self._free_lots(member, posted_at):
-                if member.owed:
-                    self._pay_owed(member, event, lot)
-            member.owed = 0
+            self._award(member, event, event, award, replaced)
             self._upgrade(member, event, event['day'])
         event.update(tier_after=member.tier_id, tier_changed=member.history[-1][4] == event['journal_no'])
         self._settle(member, posted_at)
-        if event['status'] in ('posted', 'pending'):
+        if event['status'] in ('posted', 'pending') and not replaced:
             self._extend(member, event)
         if keep:
             if attributes:
                 member.contexts[event['journal_no']] = attributes
-            self._record_sale(member, event, Sale(event['journal_no'], order, award, matched, places))
-            self._record_failures(member, event, matched)
+            member.sales[event['journal_no']] = Sale(event['journal_no'], order, award, matched, places)
+            self._record_failures(member, event, outcomes)
         if exchanged:
             event['refers_to'] = exchanged.journal_no
             member.exchanges.append({'purchase_no': exchanged.journal_no, 'journal_no': event['journal_no'],
@@ -407,11 +404,12 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         return 'posted', None
 
     @staticmethod
-    def _record_failures(member, event, matched):
-        member.failures += [{'journal_no': event['journal_no'], 'rule_id': rule.rule_id, 'version': rule.version,
-                             **vars(places)} for rule, places in matched.items() if isinstance(places, Failure)]
+    def _record_failures(member, event, outcomes):
+        member.failures += sorted(({'journal_no': event['journal_no'], **{
+            name: told[name] for name in ('rule_id', 'version', 'sqlstate', 'message')}}
+            for told in outcomes if told['outcome'] == 'failed'), key=itemgetter('rule_id'))
 
-    def _award(self, member, purchase, event, award):
+    def _award(self, member, purchase, event, award, replaced=None):
         """Opens the lots of a purchase; event is the purchase itself or the review that approved it."""
         shares = {}
         for line in award.lines:
@@ -419,8 +417,16 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
                 if points:
                     life = self._life(purchase, event, line, rule)
                     shares[life] = shares.get(life, 0) + points
+        dead = replaced.expires_again(member, sum(shares.values())) if replaced else 0
         for (active_at, expires_at), points in shares.items():
-            self._credit(member, event, points, active_at, expires_at)
+            alive = max(points - dead, 0)
+            dead -= points - alive
+            if alive:
+                self._credit(member, event, alive, active_at, expires_at)
+            if points > alive:
+                self._credit(member, event, points - alive, event['posted_at'], event['posted_at'])
+        if replaced:
+            self._pay_owed(member, event, replaced.debt)
         event['growth'] = award.total_growth or None
         self._record_activity(member, purchase['day'], earned=sum(shares.values()), growth=award.total_growth)
         self._split_points(member, purchase, event, award)
@@ -440,11 +446,6 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             active_at = self.days.start_of(purchase['day'] + timedelta(days=pending))
         return active_at, self._points_end(purchase['day'], max(active_at, purchase['occurred_at']),
                                            rule and rule.expiry)
-
-    def _record_sale(self, member, event, sale):
-        sale.commission_refunded = {state.line.merchant_id: self._contract(
-            state.line.merchant_id, event['day']).commission_refunded for state in sale.lines}
-        member.sales[event['journal_no']] = sale
 
     def _record_activity(self, member, day, purchases=0, basis=Fraction(0), earned=0, growth=0, redeemed=0,
                          refunded_of=Fraction(0), refunded_on=Fraction(0)):
@@ -492,8 +493,8 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             require(known[0] == member_id, 'MB202')
             require(known[2] == payload, 'MB201')
             return {'journal_no': known[1], 'duplicate': True}
-        require(member.status != 'closed', 'MB102')
         require(self.merchants[merchant_id].open_on(self.days.day_of(occurred_at)), 'MB003')
+        require(member.status != 'closed', 'MB102')
         posted_at, amount = max(at, member.last_posted_at), Fraction(amount)
         self._settle(member, posted_at)
         tier = self.tiers[member.tier_at(occurred_at)]
@@ -503,11 +504,34 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
             base_points=points, base_rate=self.config.base_rate, rounding=self.config.award_rounding,
             tier_id=tier.tier_id, tier_multiplier=tier.multiplier, tier_after=member.tier_id, tier_changed=False)
         self._record_activity(member, event['day'], purchases=1, basis=amount, earned=points)
-        self._record_sale(member, event, Sale(event['journal_no'], [Line(1, merchant_id, amount, True, {})], imported=points))
+        member.sales[event['journal_no']] = Sale(event['journal_no'], [Line(1, merchant_id, amount, True, {})], imported=points)
         self.members[member_id] = member
         self.receipts[merchant_id, order_ref] = (member_id, event['journal_no'], payload)
         self.apply_parked((merchant_id, order_ref), *refunded_at)
         return {'journal_no': event['journal_no'], 'duplicate': False}
+
+    # sweeps
+
+    def expire_points(self, as_of):
+        return self._sweep(as_of, lambda member: True, lambda event: -event['points'] if event['verb'] == 'expiry' else 0)
+
+    def release_holds(self, as_of):
+        """The same for members with a hold whose time is over."""
+        return self._sweep(
+            as_of, lambda member: any(hold.expires_at is not None and hold.expires_at <= as_of for hold in member.holds),
+            lambda event: event['verb'] == 'timeout')
+
+    def _sweep(self, as_of, wanted, counted):
+        """Settles members as their next call at that moment would: how many had something due, and what is counted."""
+        members = count = 0
+        for member_id in filter(lambda member_id: wanted(self.members[member_id]), self.members):
+            member = self.settled(member_id, as_of)
+            posted = member.journal[len(self.members[member_id].journal):]
+            members += bool(posted)
+            count += sum(map(counted, posted))
+            member.last_posted_at = posted[-1]['posted_at'] if posted else member.last_posted_at
+            self.members[member_id] = member
+        return members, count, False
 
     # results
 

@@ -227,7 +227,7 @@ class Plan:
             self.campaigns.operation: 0.05, self.checkout.operation: 0.22, self.checkout.quote: 0.03,
             self.checkout.rule_operation: 0.02, self._read: 0.08, self._identity: 0.02, self._profile: 0.02,
             self._review: late, self._status: late / 2, self._set_tier: late / 2, self._change_identity: late / 3,
-            self.returns.correction: 0.03, self.returns.imported: late / 4}
+            self._sweep: 0.02, self.returns.correction: 0.03, self.returns.imported: late / 4}
         return self.pick_weighted(kinds)()
 
     def pick_weighted(self, kinds):
@@ -442,6 +442,11 @@ class Plan:
         return {'do': 'update_member', 'label': self.someone(),
                 'changes': dict(self.random.sample((('birthday', '1999-12-31'), ('attributes', {'b': [2]}),
                                                     ('consent', {'sms': True})), self.random.randint(1, 3)))}
+
+    def _sweep(self):
+        """Of everybody; mostly by the clock, some for a night that was missed."""
+        return {'do': 'sweep', 'procedure': self.pick(('expire_points', 'expire_points', 'release_holds')),
+                'as_of': self.posting_time()}
 
     # These take the real clock, so they turn their member's clock to the present for good.
 

@@ -81,15 +81,13 @@ class Sale:
         self.growth_kept = sum(state.growth_granted for state in self.lines)
         self.expired = 0           # of its own lots, counted off
         self.given_back = Counter()    # entry_no of a taking -> points
-        self.reversed = {}         # (journal_no, split_no) -> (amount, points)
         self.exchanged = Fraction(0)
         self.is_exchange = isinstance(award, Exchanged)
 
     def copy(self):
         twin = copy(self)
         twin.lines = [replace(state) for state in self.lines]
-        for name in ('withheld', 'given_back', 'reversed'):
-            setattr(twin, name, getattr(self, name).copy())
+        twin.withheld, twin.given_back = self.withheld.copy(), self.given_back.copy()
         return twin
 
     @property
@@ -274,15 +272,16 @@ class Refunds:
         before = sale.copy()
         wrong = claim.member_id not in (None, member_id)
         excess = self._worth_of(claim.request, sale) if wrong else self._return(sale, claim.request, strict)
+        if sale.returned == sale.amount and not wrong:
+            for state in sale.lines:
+                state.closed = True
+        nothing = wrong or before.complete or sale.lines == before.lines
+        require(not strict or not nothing, '22023')
         if not strict:
             claim.excess, claim.member_id = excess, member_id
-            nothing = wrong or sale.lines == before.lines and (sale.amount or before.complete)
             claim.clipped = bool(nothing or excess or sale.clipped)
             if nothing:
                 return
-        if sale.returned == sale.amount:
-            for state in sale.lines:
-                state.closed = True
         sale.undo(self.config.digits, self.evaluate)
         now = max(at, member.last_posted_at)
         self._settle(member, now)
@@ -295,7 +294,7 @@ class Refunds:
         self._restore(member, event, purchase, sale, points, row)
         self._take_back(member, event, purchase, sale, before, row)
         self._return_activity(member, event, purchase, sale, before)
-        self._reverse_splits(member, event, sale)
+        self._reverse_splits(member, event, purchase['day'], sale, before)
         tenders = [{'kind': 'cash', 'amount': row['cash_amount']}] if row['cash_amount'] else []
         if points or money:
             tenders.append({'kind': 'points', 'points': points, 'amount': money})
@@ -331,7 +330,7 @@ class Refunds:
         """Adds it to the lines; what cannot be returned is refused, or the excess."""
         amount, lines = request['amount'], request['lines']
         left = sum(state.left for state in sale.lines)
-        require(not strict or lines is not None or not sale.complete, 'MB109')
+        require(not strict or not sale.complete, 'MB109')
         if lines is not None:
             return self._return_lines(sale, amount, lines, strict)
         excess = Fraction(0)
@@ -346,7 +345,7 @@ class Refunds:
             return excess
         for state, share in zip(sale.lines, self._spread_money(amount, [state.left for state in sale.lines])):
             state.amount += share
-            state.closed = state.left == 0 and state.line.amount > 0
+            state.closed = state.closed or state.left == 0 and state.line.amount > 0
         return excess
 
     def _return_lines(self, sale, amount, lines, strict):
@@ -367,7 +366,8 @@ class Refunds:
             excess += max(worth - state.left, 0)
             state.amount += min(worth, state.left)
             state.quantity += quantity
-            state.closed = state.left == 0
+            state.closed = state.left == 0 and (
+                state.line.amount > 0 or asked is None or state.quantity == state.line.facts.get('quantity', state.quantity))
         require(not strict or amount in (None, total), '22023')
         return excess
 
@@ -391,9 +391,8 @@ class Refunds:
         """Of a refund that is another member's."""
         if request['amount'] is not None:
             return request['amount']
-        if request['lines'] is not None:
-            return sum((part or Fraction(0) for *_, part in request['lines']), Fraction(0))
-        return sum(state.left for state in sale.lines)
+        asked = sum((part or Fraction(0) for *_, part in request['lines'] or ()), Fraction(0))
+        return asked or sum(state.left for state in sale.lines)
 
     # points that paid
 
@@ -435,10 +434,7 @@ class Refunds:
     def _claw_back(self, member, event, sale, award, row, policy=None):
         now, policy = event['posted_at'], policy or self.config.clawback
         own = self._own_lots(member, sale)
-        died = -sum(entry['points'] for entry in member.entries
-                    if entry['lot_no'] in own and member.event(entry['journal_no'])['verb'] == 'expiry')
-        row['points_expired'] = min(award, died - sale.expired)
-        sale.expired += row['points_expired']
+        row['points_expired'] = self._count_expired(member, own, sale, award)
         missing = award - row['points_expired']
         lots = sorted((lot for lot in member.lots if lot.free and not lot.dead_at(now)), key=earliest_expiry_first)
         groups = [[lot for lot in lots if lot.lot_no in own and lot.active_at > now]]
@@ -462,6 +458,15 @@ class Refunds:
             row['cash_shortfall'] = min(worth, row['cash_amount'])
 
     @staticmethod
+    def _count_expired(member, own, sale, award):
+        """Of an award that is taken back, the points that expired unspent and were not counted before."""
+        died = -sum(entry['points'] for entry in member.entries
+                    if entry['lot_no'] in own and member.event(entry['journal_no'])['verb'] == 'expiry')
+        counted = min(award, died - sale.expired)
+        sale.expired += counted
+        return counted
+
+    @staticmethod
     def _own_lots(member, sale):
         """What the sale or its approval opened, and what extensions made of it."""
         own = set()
@@ -480,18 +485,18 @@ class Refunds:
 
     # who owes whom
 
-    def _reverse_splits(self, member, event, sale):
+    def _reverse_splits(self, member, event, sale_day, sale, before):
         """Every row in the proportion of what was undone."""
         for split in [split for split in member.splits if split['journal_no'] in (sale.journal_no, sale.posted_by)]:
-            key = (split['journal_no'], split['split_no'])
-            done = sale.reversed.get(key, (Fraction(0), 0))
-            target = self._reversed(sale, split)
+            if split['kind'] == 'commission' and not self._contract(split['merchant_id'], sale_day).commission_refunded:
+                continue
+            target, done = self._reversed(sale, split), self._reversed(before, split)
             amount, points = target[0] - done[0], target[1] - done[1]
-            sale.reversed[key] = target
             parties = split['payee_party_id'], split['payer_party_id']
             if amount < 0 or not amount and points < 0:
                 parties, amount, points = parties[::-1], -amount, -points
-            self._split(member, event, split['merchant_id'], split['kind'], *parties, amount, points)
+            if amount or points:
+                self._record_split(member, event, split['merchant_id'], split['kind'], *parties, amount, points)
 
     def _reversed(self, sale, split):
         """(amount, points) of a row that are undone in all."""
@@ -500,8 +505,6 @@ class Refunds:
             return self._unissued(sale, split, lines)
         if split['kind'] in ('sale', 'commission'):
             whole, back = (sum(values) for values in zip(*((state.line.amount, state.amount) for state in lines)))
-            if split['kind'] == 'commission' and not sale.commission_refunded[split['merchant_id']]:
-                back = 0
         else:
             whole, back = (sum(values) for values in zip(*((state.line.tendered, state.money) for state in lines)))
         return (to_minor_unit(split['amount'] * back / whole, self.config.digits),
@@ -510,7 +513,7 @@ class Refunds:
     def _unissued(self, sale, split, lines):
         """First in points."""
         could = sum(can_be_taken(sale.posted.points[state.line.line_no]) for state in lines)
-        taken = sum(state.taken - sale.withheld[state.line.line_no] for state in lines)
+        taken = max(sum(state.taken - sale.withheld[state.line.line_no] for state in lines), 0)
         if not could:
             return Fraction(0), 0
         of_row = self._issued(sale.posted, split['merchant_id'], stays)[split['payer_party_id']]

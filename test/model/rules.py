@@ -179,10 +179,15 @@ class Exchanged(Earned):
     def __init__(self, lines, parts, amount):
         self.lines = lines
         self.amount = amount       # as bought before
-        self.points, self.growth = ({line.line_no: [part for award in parts for part in unit(award)[line.line_no]]
+        self.points, self.growth = ({line.line_no: self._joined(unit(award)[line.line_no] for award in parts)
                                      for line in lines} for unit in (attrgetter('points'), attrgetter('growth')))
         self.base_points = sum(award.base_points for award in parts)
         self.terms = parts[-1].terms
+
+    @staticmethod
+    def _joined(parts):
+        """Base and tier first."""
+        return sorted(chain(*parts), key=lambda part: part[0] is not None)
 
 
 class Award(Earned):
@@ -191,7 +196,7 @@ class Award(Earned):
     def __init__(self, lines, matched, terms, whole=None):
         self.lines = lines
         self.terms = terms
-        self.whole = sum(line.basis for line in whole) if whole else None
+        self.whole = whole         # the order that this is a part of
         self.eligible = [line for line in lines if line.eligible]
         self.points = {line.line_no: [] for line in lines}     # line_no -> [(rule, points)], rule None = base and tier
         self.growth = {line.line_no: [] for line in lines}
@@ -208,6 +213,11 @@ class Award(Earned):
         counting = self._contests(growing, self.growth_winners)
         self._share(self.growth, {line.line_no: [(rule, line.basis * rule.value) for rule in counting[line.line_no]]
                                   for line in self.eligible})
+
+    def _part(self):
+        """By basis; of an order without, by net."""
+        weight = attrgetter('basis' if any(line.basis for line in self.whole) else 'amount')
+        return Fraction(sum(map(weight, self.lines)), sum(map(weight, self.whole)))
 
     def _contests(self, matched, winners):
         """Order rules meet line rules on every eligible line, and each other for the order."""
@@ -274,9 +284,7 @@ class Award(Earned):
         """A part of an order has a bonus's part by its basis, rounded down."""
         if rule.effect != 'bonus_points':
             return rule.value
-        if self.whole is None:
-            return int(rule.value)
-        return floor(rule.value * sum(line.basis for line in self.lines) / self.whole) if self.whole else 0
+        return floor(rule.value * (self._part() if self.whole else 1))
 
     def given(self, rule):
         """line_no -> what the rule gave there."""
@@ -312,17 +320,17 @@ def explain(matched, contexts, award, explicit_lines, tell_all):
             (rule.scope == 'order') == (place is ORDER) and admits(rule, context) for place, context in contexts.items())
 
     return [{'rule_id': rule.rule_id, 'version': rule.version, 'code': rule.code, 'effect': rule.effect,
-             'value': award.value(rule), **outcome(rule, places, award, explicit_lines)}
+             'value': award.value(rule), **outcome(rule, places, award, explicit_lines, tell_all)}
             for rule, places in matched.items() if told(rule, places)]
 
 
-def outcome(rule, places, award, explicit_lines):
+def outcome(rule, places, award, explicit_lines, preview):
     if isinstance(places, Failure):
-        return {'outcome': 'failed', **vars(places)}
+        return {'outcome': 'failed', 'sqlstate': places.sqlstate} | ({'message': places.message} if preview else {})
     if not places:
         return {'outcome': 'not_matched'}
     if rule.status == 'shadow':
-        alone = Award(award.lines, {rule: places}, award.terms)
+        alone = Award(award.lines, {rule: places}, award.terms, award.whole)
         return {'outcome': 'shadow', rule.unit: floor(alone.exact[rule])}
     winners, given = award.beaten(rule, places), award.given(rule)
     if all(winners.values()):

@@ -450,6 +450,16 @@ class Simulation:
         if member:
             same('statement pages', lines, [self.statement_line(*line) for line in reversed(member.statement_lines())])
 
+    # --- sweeps
+
+    def do_sweep(self, procedure, as_of):
+        rows = {member_id: len(member.journal) for member_id, member in self.model.members.items()}
+        answer = self.database.row(f'CALL membership.{procedure}(as_of => %s)', (as_of,))
+        self.expect(procedure, answer, getattr(self.model, procedure), as_of)
+        for member_id, member in self.model.members.items():
+            if len(member.journal) > rows[member_id]:
+                self.compare_member(member_id)
+
     # --- configuration
 
     def do_program(self, name, value):

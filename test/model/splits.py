@@ -31,10 +31,14 @@ class Splits:
     def _split(self, member, event, merchant_id, kind, payer, payee, amount, points=None):
         amount = to_minor_unit(amount, self.config.digits)
         if amount or kind == 'points_issued' and points:
-            number = sum(split['journal_no'] == event['journal_no'] for split in member.splits) + 1
-            member.splits.append({
-                'journal_no': event['journal_no'], 'split_no': number, 'merchant_id': merchant_id, 'kind': kind,
-                'payer_party_id': payer, 'payee_party_id': payee, 'amount': amount, 'points': points or None})
+            self._record_split(member, event, merchant_id, kind, payer, payee, amount, points)
+
+    @staticmethod
+    def _record_split(member, event, merchant_id, kind, payer, payee, amount, points):
+        number = sum(split['journal_no'] == event['journal_no'] for split in member.splits) + 1
+        member.splits.append({
+            'journal_no': event['journal_no'], 'split_no': number, 'merchant_id': merchant_id, 'kind': kind,
+            'payer_party_id': payer, 'payee_party_id': payee, 'amount': amount, 'points': points or None})
 
     def _split_sale(self, member, event, order):
         """Per merchant the sale, the commission on its net and what becomes of the points paid there."""

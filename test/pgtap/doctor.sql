@@ -24,6 +24,16 @@ CREATE FUNCTION public.ran(sweep text, ago interval, error text DEFAULT 'NULL') 
                    VALUES (%L, now() - %L::interval, now() - %L::interval, now() - %L::interval + interval ''1 minute'', 1, 10, %s);',
                   sweep, ago, ago, ago, CASE error WHEN 'NULL' THEN error ELSE quote_literal(error) END)
 $$;
+-- 1,000 points that died so many hours ago; some of them, 61 hours ago, were held for so long, NULL = for ever
+CREATE FUNCTION public.dies(hours integer, held interval DEFAULT NULL, points bigint DEFAULT 0) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    late bigint := public.enrol('late', now() - interval '62 hours');
+BEGIN
+    UPDATE membership.burn_rule SET share = NULL;
+    PERFORM membership.grant_points(late, 1000, 'x', 'g', now() - hours * interval '1 hour', now() - interval '61 hours');
+    PERFORM membership.authorize_points(late, points, 'h', held, at => now() - interval '61 hours') WHERE points > 0;
+END
+$$;
 
 -- ------------------------------------------------------------------ a healthy programme
 
@@ -46,7 +56,7 @@ SELECT matches(after(change, subject), '^' || expected, expected)
   FROM (VALUES
     (1, format('ALTER TABLE membership.program OWNER TO %I', session_user), 'owner', 'problem: Role \w+ owns the tables and is a superuser.*set_owner'),
     (2, 'REVOKE USAGE ON SCHEMA membership FROM membership_owner', 'owner', 'problem: Role membership_owner .*no USAGE on schema.*set_owner'),
-    (3, 'ALTER TABLE membership.lot OWNER TO t_other', 'owner', 'problem: Not every table.* role membership_owner.* OWNER TO'),
+    (3, 'ALTER TABLE membership.activity_day OWNER TO t_other', 'owner', 'problem: Not every table.* role membership_owner.* OWNER TO'),
     (4, 'ALTER ROLE membership_owner LOGIN', 'owner', 'warning: Role membership_owner .*can log in.* NOLOGIN'),
     (5, 'UPDATE pg_extension SET extversion = ''0.0'' WHERE extname = ''membership''', 'extension version', 'warning: The extension has version 0.0, the files on the server .*ALTER EXTENSION'),
     (6, 'UPDATE membership.program SET table_version = table_version - 1', 'table version', 'warning: The tables have version .*upgrade_program'),
@@ -65,8 +75,14 @@ SELECT matches(after(change, subject), '^' || expected, expected)
     (14, ran('release_holds', '62 minutes'), 'sweep release_holds', 'problem: It last finished .*CALL membership.release_holds\(\)'),
     (15, ran('expire_points', '2 hours') || ran('expire_points', '1 hour', 'disk full'), 'sweep expire_points', 'problem: The run of .* failed: disk full'),
     (16, ran('expire_points', '2 hours', 'disk full') || ran('expire_points', '1 hour'), 'sweep expire_points', 'ok: It last finished'),
-    (17, 'SELECT membership.enroll_member(''card'', ''late''); UPDATE membership.account SET next_expiry = now() - interval ''25 hours''', 'due points', 'problem: 1 accounts wait'),
-    (18, 'SELECT membership.enroll_member(''card'', ''late''); UPDATE membership.account SET next_expiry = now() - interval ''23 hours''', 'due points', 'ok: No account'),
+    (17, 'SELECT public.dies(25)', 'due points', 'problem: 1 accounts wait'),
+    (18, 'SELECT public.dies(23)', 'due points', 'ok: No account'),
+    -- held points outlive their end, and no sweep can mend that before the hold's: 61 - 35 = 26 and 61 - 38 = 23 hours ago
+    (24, 'SELECT public.dies(25, NULL, 1000)', 'due points', 'ok: No account'),
+    (25, 'SELECT public.dies(40, ''35 hours'', 1000)', 'due points', 'problem: 1 accounts wait'),
+    (26, 'SELECT public.dies(40, ''38 hours'', 1000)', 'due points', 'ok: No account'),
+    -- 600 of 1,000 are held
+    (27, 'SELECT public.dies(25, NULL, 600)', 'due points', 'problem: 1 accounts wait'),
     (19, 'INSERT INTO membership.accrual_error (source, purchase, sqlstate, message) VALUES (''orders'', ''{}'', ''MB002'', ''x'')', 'accrual errors', 'warning: 1 purchases .*retry_accrual_errors')
   ) c (n, change, subject, expected)
  ORDER BY n;

@@ -14,6 +14,7 @@ SELECT grant_points(:ann, 100, 'x', 'g', '2090-01-01'), grant_points(:bob, 60, '
 SELECT accrue_points(:ann, 1, 10, 'e1', attributes => '{"age": "Ann is thirty"}', external_refs => '{"wechat": "W1"}'),
        accrue_points(:bob, 1, 20, 'e2', attributes => '{"note": "for Ann"}') \gset
 SELECT is(message, 'invalid input syntax for type integer: "Ann is thirty"', 'a failed rule tells the value') FROM rule_failure WHERE member_id = :ann;
+SELECT is(rules -> 'rules' @> '[{"code": "spoilt", "outcome": "failed", "sqlstate": "22P02"}]' AND rules::text !~ 'Ann', true, 'but not the journal, which nothing clears') FROM journal WHERE member_id = :ann AND order_ref = 'e1';
 INSERT INTO accrual_error (source, purchase, sqlstate, message)
 SELECT 'orders', to_jsonb((m, 1, 5, 'late' || m, NULL, 'pos', NULL, NULL, '{"note": "Ann"}', NULL, NULL, NULL)::purchase), '23514', 'x' FROM unnest(ARRAY[:ann, :bob]::bigint[]) m;
 SELECT enrol('cat') AS cat \gset

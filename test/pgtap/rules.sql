@@ -319,11 +319,11 @@ SELECT is(met(explanation), 'zero failed 22P02, good applied 2, lines failed 220
   FROM buy('fay', 100, '[{"amount": 50}, {"amount": 10}, {"amount": 40}]', attributes => '{"n": "many"}');
 SELECT is(ROW(points, met(explanation))::text, '(102,"good applied 2, lines failed 22012")', 'in the first line too; a condition that is null does not match')
   FROM buy('fay', 100, '[{"amount": 10}, {"amount": 90}]');
-SELECT is(jsonb_path_query_first(explanation, '$.rules[0].message'), '"division by zero"', 'the explanation has the message') FROM buy('fay', 100, attributes => '{"n": 0}');
+SELECT is(jsonb_path_query_first(explanation, '$.rules[0].message'), NULL, 'what is kept for ever has no message, which may quote data') FROM buy('fay', 100, attributes => '{"n": 0}');
 SELECT is(array_agg(ROW(code, version, sqlstate, message, failures)::text ORDER BY code, sqlstate),
           '{"(lines,1,22012,\"division by zero\",2)","(zero,1,22012,\"division by zero\",2)","(zero,1,22P02,\"invalid input syntax for type integer: \"\"many\"\"\",1)"}', 'rule_error counts them')
   FROM rule_error;
-SELECT is(met(explanation), 'zero failed 22012, good applied 2, lines applied 4', 'a preview shows a failure') FROM preview_accrual(m('fay'), 1, 100, attributes => '{"n": 0}', occurred_at => '2024-03-15 12:00+08');
+SELECT is(met(explanation) || ': ' || jsonb_path_query_first(explanation, '$.rules[0].message'), 'zero failed 22012, good applied 2, lines applied 4: "division by zero"', 'a preview shows a failure with its message') FROM preview_accrual(m('fay'), 1, 100, attributes => '{"n": 0}', occurred_at => '2024-03-15 12:00+08');
 SELECT is(sum(failures), 5::numeric, '... and counts none') FROM rule_error;
 
 -- a frozen member: recorded and explained, not paid

@@ -51,7 +51,10 @@ SELECT count(a.journal_no)
        lines => CASE WHEN n % 10 = 0 THEN jsonb_build_array(
            jsonb_build_object('line_no', 1, 'merchant_id', p.merchant_id, 'amount', p.amount - 5),
            jsonb_build_object('line_no', 2, 'merchant_id', p.merchant_id % 8 + 1, 'amount', 5)) END) a \g /dev/null
--- and an apology
+-- an apology
 SELECT membership.grant_points(1, 500, 'escalator out of order', 'sorry-1', at => now()) \g /dev/null
+-- a lunch that points help to pay for, and goods that come back
+SELECT membership.redeem_points(1, 100, 'lunch-1', merchant_id => 2, order_amount => 30, at => now()) \g /dev/null
+SELECT membership.refund_order(merchant_id, 'R-2994', 'back-1', at => now()) FROM purchase WHERE n = 2994 \g /dev/null
 RESET ROLE;
 ANALYZE;

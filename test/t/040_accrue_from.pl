@@ -40,14 +40,6 @@ sub new_database
 	return $name;
 }
 
-# A psql that goes on working while the test looks on.
-sub start_call
-{
-	my ($database, $sql, $out, $err) = @_;
-	my $call = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database), '-c', $sql ], '>', $out, '2>', $err,
-		IPC::Run::timeout(300));
-	return $call;
-}
 my $calls = "pg_stat_activity WHERE query LIKE 'CALL membership.accrue_from%'";
 my $posted = q(SELECT count(*) FROM membership.journal WHERE verb = 'accrual');
 my $sound = 'SELECT * FROM membership.verify()';
@@ -128,7 +120,7 @@ for my $how ('terminate', 'cancel')
 {
 	my $which = $how eq 'terminate' ? 2000 : 2001; # the second time the first two chunks are duplicates
 	hold();
-	my $running = start_call('killed', "CALL membership.accrue_from(\$q\$$query\$q\$)", \$out, \$err);
+	my $running = start_call($node, 'killed', "CALL membership.accrue_from(\$q\$$query\$q\$)", \$out, \$err);
 	$node->poll_query_until('killed', "SELECT EXISTS (SELECT FROM $calls AND wait_event_type = 'Lock')");
 	# n = 40, 60, 140, ...: two in a hundred fail; of twenty one is a duplicate
 	is($node->safe_psql('killed', "SELECT query FROM $calls"),
@@ -151,7 +143,7 @@ is($node->safe_psql('killed', $sound), '', 'and sound');
 
 # a cancel while it posts, not while it waits
 $node->safe_psql('killed', 'CREATE TABLE before AS SELECT count(*) AS n FROM membership.journal');
-my $running = start_call('killed', "CALL membership.accrue_from('SELECT * FROM orders(10001, 1000000)')", \$out, \$err);
+my $running = start_call($node, 'killed', "CALL membership.accrue_from('SELECT * FROM orders(10001, 1000000)')", \$out, \$err);
 $node->poll_query_until('killed', 'SELECT count(*) > (SELECT n + 2000 FROM before) FROM membership.journal');
 my $began = time;
 $node->safe_psql('killed', "SELECT pg_cancel_backend(pid) FROM $calls");
@@ -295,7 +287,7 @@ sub private_memory
 	my ($kilobytes) = map { /^RssAnon:\s+(\d+)/ ? $1 : () } <$status>;
 	return $kilobytes;
 }
-$running = start_call('large', "CALL membership.accrue_from('SELECT * FROM orders(1, 300000)')", \$out, \$err);
+$running = start_call($node, 'large', "CALL membership.accrue_from('SELECT * FROM orders(1, 300000)')", \$out, \$err);
 $node->poll_query_until('large', "SELECT EXISTS (SELECT FROM $calls AND query ~ 'processed')");
 my $pid = $node->safe_psql('large', "SELECT pid FROM $calls");
 # the peak of the first 50,000 and that of the others; the first commit fetches the rest of the query, to disk

@@ -47,13 +47,6 @@ sub new_database
 	return $name;
 }
 
-# A psql that goes on working while the test looks on.
-sub start_call
-{
-	my ($database, $sql, $out, $err) = @_;
-	return IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database), '-c', $sql ], '>', $out, '2>', $err,
-		IPC::Run::timeout(300));
-}
 my $calls = "pg_stat_activity WHERE query LIKE 'CALL membership.refund_from%'";
 my $posted = q(SELECT count(*) FROM membership.journal WHERE verb = 'refund');
 my $sound = 'SELECT * FROM membership.verify()';
@@ -156,7 +149,7 @@ my $query = q(SELECT merchant_id, CASE WHEN n = 2001 THEN 'held' ELSE order_ref 
               FROM returns(1, 2500) WITH ORDINALITY o (merchant_id, order_ref, refund_ref, amount, at, n));
 $node->safe_psql('killed', q(SELECT membership.enroll_member('card', 'slow', at => '2024-01-01 09:00+08'), membership.accrue_points(101, 1, 50, 'held', at => '2024-01-01 10:00+08')));
 hold('SELECT FROM membership.account WHERE member_id = 101 FOR UPDATE');
-my $running = start_call('killed', "CALL membership.refund_from(\$q\$$query\$q\$)", \$out, \$err);
+my $running = start_call($node, 'killed', "CALL membership.refund_from(\$q\$$query\$q\$)", \$out, \$err);
 $node->poll_query_until('killed', $waits);
 # of 2,000, 100 repeat, 40 are parked, and 120 fail
 is($node->safe_psql('killed', "SELECT query FROM $calls"), 'CALL membership.refund_from: 2000 refunds processed, 100 duplicates, 40 parked, 120 failed', 'progress is shown');
@@ -184,7 +177,7 @@ for (
 {
 	my ($name, $blocks, $values, $other, $status, $counts) = @$_;
 	hold($blocks);
-	$running = start_call('killed', "CALL membership.refund_from('SELECT * FROM (" . ($values =~ s/'/''/gr) . ") v (merchant_id, order_ref, refund_ref, amount)')", \$out, \$err);
+	$running = start_call($node, 'killed', "CALL membership.refund_from('SELECT * FROM (" . ($values =~ s/'/''/gr) . ") v (merchant_id, order_ref, refund_ref, amount)')", \$out, \$err);
 	$node->poll_query_until('killed', $waits);
 	is($node->safe_psql('killed', $impatient . $other), $status, "waits for $name");
 	release();

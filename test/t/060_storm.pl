@@ -52,24 +52,12 @@ END
 $$;
 SQL
 
-# storm LEVEL, CLIENTS, CALLS PER CLIENT, SCRIPT: pgbench retries 40001 and 40P01 and fails of any other error.
-sub storm
+# at_level LEVEL, CLIENTS, CALLS PER CLIENT, SCRIPT: 40001 and 40P01 are tried again
+sub at_level
 {
 	my ($level, $clients, $calls, $script) = @_;
-	my $file = PostgreSQL::Test::Utils::tempdir . '/storm.pgbench';
-	open my $out, '>', $file or die "$file: $!";
-	print $out $script;
-	close $out;
-	local %ENV = ($node->_get_env(), PGOPTIONS => '-c default_transaction_isolation=' . $level =~ s/ /\\ /r);
-	my ($stdout, $stderr);
-	my $passed = IPC::Run::run(
-		[ 'pgbench', '-n', '-M', 'prepared', '-c', $clients, '-j', 2, '-t', $calls, '--max-tries', 10000, '--random-seed', 1,
-			'-f', $file, 'postgres' ],
-		'>', \$stdout, '2>', \$stderr);
-	ok($passed, "$level: no client saw another error") or diag($stderr);
-	my ($retries) = $stdout =~ /^total number of retries: (\d+)/m;
-	note("$level: " . ($retries // 0) . ' retries');
-	return;
+	local $ENV{PGOPTIONS} = '-c default_transaction_isolation=' . $level =~ s/ /\\ /r;
+	return storm($node, $clients, $calls, $script, $level, '-M', 'prepared', '--max-tries', 10000, '--random-seed', 1);
 }
 
 # One effect of each receipt of a storm, which all its calls were told: the winner's calls have its event, one of them
@@ -105,7 +93,7 @@ for my $case ([ 'read committed', 'RC' ], [ 'repeatable read', 'RR' ], [ 'serial
 	my ($level, $tag) = @$case;
 
 	# 32 x 313 = 10,016
-	storm($level, 32, 313, <<"SQL");
+	at_level($level, 32, 313, <<"SQL");
 \\set key random(1, $keys)
 INSERT INTO outcome SELECT '$tag-order-', :key, 1 + :key % 10, journal_no, points, duplicate, NULL
   FROM membership.accrue_points(1 + :key % 10, 1, 100 + :key, '$tag-order-' || :key)
@@ -113,7 +101,7 @@ SQL
 	same_effect("$tag-order-", 10016, "$level, purchases");
 
 	# 32 x 40 = 1,280
-	storm($level, 32, 40, <<"SQL");
+	at_level($level, 32, 40, <<"SQL");
 \\set key random(1, $keys)
 \\set rival 10 * random(0, 1)
 SELECT compete('$tag-rival-', :key, 1 + :key % 10 + :rival)
@@ -122,11 +110,11 @@ SQL
 	is($node->safe_psql('postgres', "SELECT count(*) > 0 FROM outcome WHERE storm = '$tag-rival-' AND sqlstate = 'MB202'"), 't', '... some were refused');
 
 	# 8 x 25 batches of 20 = 4,000
-	storm($level, 8, 25, "SELECT batch('$tag-batch-')");
+	at_level($level, 8, 25, "SELECT batch('$tag-batch-')");
 	same_effect("$tag-batch-", 4000, "$level, batches");
 
 	# 32 x 20 = 640
-	storm($level, 32, 20, <<"SQL");
+	at_level($level, 32, 20, <<"SQL");
 INSERT INTO outcome SELECT '$tag-grant', 0, 1, journal_no, points, duplicate, NULL
   FROM membership.grant_points(1, 7, 'gift', '$tag-grant')
 SQL

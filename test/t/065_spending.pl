@@ -72,23 +72,8 @@ END
 $$;
 SQL
 
-# storm CLIENTS, CALLS PER CLIENT, SCRIPT: no call may fail, not even by a deadlock
-sub storm
-{
-	my ($clients, $calls, $script, $name) = @_;
-	my $file = PostgreSQL::Test::Utils::tempdir . '/storm.pgbench';
-	open my $out, '>', $file or die "$file: $!";
-	print $out $script;
-	close $out;
-	local %ENV = $node->_get_env();
-	my ($stdout, $stderr);
-	my $passed = IPC::Run::run([ 'pgbench', '-n', '-c', $clients, '-j', 2, '-t', $calls, '-f', $file, 'postgres' ], '>', \$stdout, '2>', \$stderr);
-	ok($passed && $stdout =~ /^number of failed transactions: 0 /m, "$name: no client saw an error") or diag($stdout . $stderr);
-	return;
-}
-
 # 16 x 100 calls of 50 points on the average, five of seven of which spend: more than twice the 18,000
-storm(16, 100, "SELECT spend();\n", 'spending the last points');
+storm($node, 16, 100, "SELECT spend();\n", 'spending the last points');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM spent'), 1600, 'every call ended');
 is($node->safe_psql('postgres', 'SELECT count(DISTINCT how) FROM spent'), 8, 'in every way, the last with nothing left');
 is($node->safe_psql('postgres', 'SELECT sum(points) FROM spent'), 18000, 'exactly the balance was spent');
@@ -102,7 +87,7 @@ is($node->safe_psql('postgres', 'SELECT * FROM membership.verify() LIMIT 10'), '
 # opposite transfers: in rings and to and fro, 16 x 100
 $node->safe_psql('postgres', q{SELECT membership.grant_points(m, 100000, 'gift', 'more') FROM generate_series(1, 4) m});
 my $sum = $node->safe_psql('postgres', 'SELECT sum(balance) FROM membership.member_balance');
-storm(16, 100, <<'SQL', 'opposite transfers');
+storm($node, 16, 100, <<'SQL', 'opposite transfers');
 \set sender random(1, 4)
 \set step random(1, 3)
 \set points random(1, 9)

@@ -31,21 +31,6 @@ CREATE FUNCTION give_back(n integer, part integer) RETURNS void LANGUAGE sql AS 
     INSERT INTO told SELECT n, part, status, journal_no, points_clawed + loss, duplicate FROM membership.refund_order(1, 'O-' || n, 'R-' || part, 10 * part) $$;
 SQL
 
-# storm CLIENTS, CALLS PER CLIENT, SCRIPT: no call may fail, but where PostgreSQL asks to try again
-sub storm
-{
-	my ($clients, $calls, $script, $name) = @_;
-	my $file = PostgreSQL::Test::Utils::tempdir . '/storm.pgbench';
-	open my $out, '>', $file or die "$file: $!";
-	print $out $script;
-	close $out;
-	local %ENV = $node->_get_env();
-	my ($stdout, $stderr);
-	my $passed = IPC::Run::run([ 'pgbench', '-n', '-c', $clients, '-j', 2, '-t', $calls, '--max-tries=100', '-f', $file, 'postgres' ], '>', \$stdout, '2>', \$stderr);
-	ok($passed && $stdout =~ /^number of failed transactions: 0 /m, "$name: no client saw an error") or diag($stdout . $stderr);
-	return;
-}
-
 # every refund of every order twice, whatever became of the storm
 sub fire_twice
 {
@@ -80,7 +65,7 @@ SQL
 
 # after their sales: 16 x 100 calls of the 400 refunds of 100 orders, so each about four times, at once
 $node->safe_psql('postgres', 'SELECT sell(n) FROM generate_series(1, 100) n');
-storm(16, 100, <<'SQL', 'refunds');
+storm($node, 16, 100, <<'SQL', 'refunds', '--max-tries=100');
 \set n random(1, 100)
 \set part random(1, 4)
 SELECT give_back(:n, :part);
@@ -90,7 +75,7 @@ is_undone(1, 100, 'refunds');
 is($node->safe_psql('postgres', 'SELECT sum(balance) FROM membership.member_balance'), 0, 'no point is left');
 
 # beside their sales: some come before, some after, some while
-storm(16, 150, <<'SQL', 'refunds beside sales');
+storm($node, 16, 150, <<'SQL', 'refunds beside sales', '--max-tries=100');
 \set n random(101, 150)
 \set part random(0, 4)
 \if :part = 0
@@ -107,7 +92,7 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM membership.refund_exceptio
 
 # beside spending: points come and go as the others spend them; what cannot be taken is owed
 $node->safe_psql('postgres', 'SELECT sell(n) FROM generate_series(151, 200) n');
-storm(16, 100, <<'SQL', 'refunds beside spending');
+storm($node, 16, 100, <<'SQL', 'refunds beside spending', '--max-tries=100');
 \set n random(151, 200)
 \set part random(0, 4)
 \if :part = 0

@@ -12,7 +12,8 @@ my @programs = (
 	[ 'engine fuzz, 30,000 series of postings', 'test/fuzz/engine', '-runs=30000', '-seed=1' ],
 	[ 'random operations against the model', 'test/model/run' ],
 	[ 'concurrent histories', 'test/model/histories' ],
-	[ 'real purchases', 'test/real/run' ]);
+	[ 'real purchases', 'test/real/run' ],
+	[ 'real returns', 'test/real/returns' ]);
 
 for (@programs)
 {

@@ -1,13 +1,14 @@
 package Demo;
 
 # A small programme with every kind of row, and pictures of it to compare: what is defined, what is stored and
-# what is read.
+# what is read. And many clients at once.
 use strict;
 use warnings;
 
 use Exporter 'import';
+use PostgreSQL::Test::Utils;
 use Test::More;
-our @EXPORT = qw(make_programme definitions parsed_again rows readings same refused rules_go_on);
+our @EXPORT = qw(make_programme definitions parsed_again rows readings same refused rules_go_on storm start_call);
 
 # PostgreSQL::Test::Utils keeps what a script dies of to its log
 $SIG{__DIE__} = sub { diag(@_) if !$^S };
@@ -195,6 +196,31 @@ sub refused
 	$stderr =~ s/^psql:<stdin>:\d+: //mg;
 	$stderr =~ s/^LOCATION:.*\n?//mg;
 	return $stderr;
+}
+
+# storm NODE, CLIENTS, CALLS PER CLIENT, SCRIPT, NAME, MORE: no call of pgbench's clients may fail, but where MORE says how often to try again
+sub storm
+{
+	my ($node, $clients, $calls, $script, $name, @more) = @_;
+	my $file = PostgreSQL::Test::Utils::tempdir . '/storm.pgbench';
+	open my $out, '>', $file or die "$file: $!";
+	print $out $script;
+	close $out;
+	local %ENV = (%ENV, $node->_get_env());
+	my ($stdout, $stderr);
+	my $passed = IPC::Run::run([ 'pgbench', '-n', '-c', $clients, '-j', 2, '-t', $calls, @more, '-f', $file, 'postgres' ], '>', \$stdout, '2>', \$stderr);
+	ok($passed && $stdout =~ /^number of failed transactions: 0 /m, "$name: no client saw an error") or diag($stdout . $stderr);
+	my ($retries) = $stdout =~ /^total number of retries: (\d+)/m;
+	note("$name: $retries retries") if defined $retries;
+	return;
+}
+
+# A psql that goes on working while the test looks on.
+sub start_call
+{
+	my ($node, $database, $sql, $out, $err) = @_;
+	return IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $node->connstr($database), '-c', $sql ], '>', $out, '2>', $err,
+		IPC::Run::timeout(300));
 }
 
 1;
