@@ -15,6 +15,7 @@ from context import contexts
 from corrections import Corrections
 from days import Days, add_months
 from ledger import ACTIVITY, Ledger, Member, require
+from merges import Merges
 from refunds import Refunds, Sale
 from rules import Award, RuleBook, Terms, explain, match, paying
 from spending import MAX_POINTS, Request, Spending
@@ -94,7 +95,7 @@ class Line:
         return self.amount - self.tendered if self.eligible else Fraction(0)
 
 
-class Programme(Corrections, Refunds, Spending, Splits, Ledger):
+class Programme(Corrections, Merges, Refunds, Spending, Splits, Ledger):
     def __init__(self, zone, digits, phone_country, evaluate=None):
         """evaluate(conditions, context) answers True, False, None or a Failure for each: plain SQL's business."""
         self.days = Days(zone)
@@ -105,6 +106,7 @@ class Programme(Corrections, Refunds, Spending, Splits, Ledger):
         self.tiers = {}
         self.merchants = {}
         self.members = {}
+        self.aliases = {}          # merged member_id -> survivor's
         self.identities = {}       # (kind, value) -> member_id
         self.referral_codes = {}   # member_id -> code
         self.profiles = {}         # member_id -> columns of member that no posting touches

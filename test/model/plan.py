@@ -26,6 +26,7 @@ END_OF_TIME = datetime(2024, 6, 1, tzinfo=UTC)
 MERCHANTS = (1, 2, 3, 4, 5)
 TIERS = ('regular', 'silver', 'gold', 'diamond')
 CHANNELS = ('pos', 'app', 'wechat')
+MERGES = 6                     # at the end: the model knows no calls with a merged number
 NOBODY = -1                    # label of a member who does not exist
 
 
@@ -47,12 +48,13 @@ class Plan:
         self.returns = Returns(self)
         self.setup = self._setup()
         self.operations = self.campaigns.first()
-        while len(self.operations) < count:
+        while len(self.operations) < count - MERGES:
             self._tick()
             progress = len(self.operations) / count
             self.operations.append(self._operation(progress))
             if self.operations[-1]['do'] == 'enroll' and self.chance(0.5):
                 self.operations.append(self._endow(self.operations[-1]['label']))
+        self.operations += self._merges()
 
     # --- small draws
 
@@ -447,6 +449,12 @@ class Plan:
         """Of everybody; mostly by the clock, some for a night that was missed."""
         return {'do': 'sweep', 'procedure': self.pick(('expire_points', 'expire_points', 'release_holds')),
                 'as_of': self.posting_time()}
+
+    def _merges(self):
+        """Any two, also merged ones; the last one again."""
+        merges = [{'do': 'merge', 'label': self.random.randrange(self.labels), 'to_label': self.random.randrange(self.labels),
+                   'reason': 'one person'} for _ in range(MERGES - 1)]
+        return merges + merges[-1:]
 
     # These take the real clock, so they turn their member's clock to the present for good.
 

@@ -450,6 +450,17 @@ class Simulation:
         if member:
             same('statement pages', lines, [self.statement_line(*line) for line in reversed(member.statement_lines())])
 
+    # --- merges
+
+    def do_merge(self, member_id, to_member_id, reason):
+        """Takes the real clock."""
+        before = len(self.model.members[member_id].journal)
+        answer = self.ask('merge_members', into_member_id=to_member_id, from_member_id=member_id, reason=reason)
+        posted = self.database.state(member_id)['journal'][before:]
+        at = parse_instant(posted[-1]['posted_at']) if posted else self.database.clock()
+        self.expect('merge_members', answer, self.model.merge, to_member_id, member_id, reason, at)
+        self.compare_others(None, *(self.model.aliases.get(number) for number in (member_id, to_member_id)))
+
     # --- sweeps
 
     def do_sweep(self, procedure, as_of):
@@ -595,7 +606,8 @@ class Simulation:
             'tier_history': [dict(zip(('history_no', 'tier_id', 'starts', 'ends', 'cause', 'journal_no'), row))
                              for row in self.history_rows(member)],
             'account': [dict(wallet, balance=member.balance, held=member.held, debt=member.debt,
-                             order_spends=len(member.order_spends) + sum(bool(hold.order_ref) for hold in member.holds),
+                             order_spends=-1 if member.status == 'merged' else len(member.order_spends) + sum(
+                                 bool(hold.order_ref) for hold in member.holds),
                              next_journal_no=len(member.journal) + 1, next_entry_no=len(member.entries) + 1,
                              last_posted_at=member.last_posted_at)],
             'member': [dict(own, **model.profiles[member_id], **{name: getattr(member, name) for name in (
@@ -606,6 +618,8 @@ class Simulation:
             'expiring_soon': [dict(own, **row) for row in model.expiring_rows(member_id, now)],
             'member_tier_progress': [dict(own, **model.progress_row(member_id, now))],
         }
+        if member.status == 'merged':
+            rows |= {'member_balance': [], 'member_tier_progress': []}
         rows = shown(rows)
         rows['member_statement'] = [
             dict(self.statement_line(event, entry), member_id=member_id, last_entry_no=event['last_entry_no'],
