@@ -466,20 +466,25 @@ SELECT s.member_id, 'splits_are_not_reversed_twice',
   FROM (SELECT x.member_id, x.purchase_no, x.merchant_id, x.kind, sum(x.owed) AS owed, sum(x.reversed) AS reversed,
                bool_or(x.complete) AS complete
           FROM (SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, 0::numeric AS owed,
-                       -- a re-evaluation may make a funder owe more: a row the way of the sale's
+                       -- a re-evaluation may make a funder owe more: a row the way of the sale's, or of its approval's
                        CASE WHEN EXISTS (SELECT FROM membership.merchant_split o
                                           WHERE o.member_id = r.member_id AND o.merchant_id = t.merchant_id AND o.kind = t.kind
-                                            AND o.journal_no = r.purchase_no AND o.payer_party_id = t.payer_party_id
-                                            AND o.payee_party_id = t.payee_party_id AND t.payer_party_id <> t.payee_party_id)
+                                            AND (o.journal_no = r.purchase_no
+                                                 OR o.journal_no = (SELECT k.journal_no FROM membership.source_key k
+                                                                     WHERE k.member_id = r.member_id AND k.verb = 'review'
+                                                                       AND k.ref = r.purchase_no::text))
+                                            AND o.payer_party_id = t.payer_party_id AND o.payee_party_id = t.payee_party_id)
                             THEN -t.amount ELSE t.amount END AS reversed, r.complete
                   FROM membership.refund r
+                  -- what a party owes itself goes neither way
                   JOIN membership.merchant_split t ON t.member_id = r.posted_id AND t.journal_no = r.journal_no
+                   AND t.payer_party_id <> t.payee_party_id
                 UNION ALL
                 SELECT r.member_id, r.purchase_no, t.merchant_id, t.kind, t.amount, 0, r.complete
                   FROM (SELECT member_id, purchase_no, bool_or(complete) AS complete FROM membership.refund
                          GROUP BY member_id, purchase_no) r
                   JOIN membership.merchant_split t
-                         ON t.member_id = r.member_id
+                         ON t.member_id = r.member_id AND t.payer_party_id <> t.payee_party_id
                         AND (t.journal_no = r.purchase_no
                              OR t.journal_no = (SELECT k.journal_no FROM membership.source_key k
                                                  WHERE k.member_id = r.member_id AND k.verb = 'review'

@@ -83,8 +83,9 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
     returned[i].amount += Min(amount, left);
     returned[i].quantity += quantity;
     returned[i].closed =
-        returned[i].amount == line->amount &&
-        (line->amount > 0 || whole == 0 || arg->quantity == 0 || returned[i].quantity == whole);
+        returned[i].closed ||
+        (returned[i].amount == line->amount &&
+         (line->amount > 0 || whole == 0 || arg->quantity == 0 || returned[i].quantity == whole));
     return amount - Min(amount, left);
 }
 

@@ -357,7 +357,6 @@ class Refunds:
                 excess += part or 0
                 sale.clipped = True
                 continue
-            require(not strict or not state.closed, 'MB109')
             asked = quantity
             worth, quantity = self._worth_of_line(state, quantity, part, strict)
             sale.clipped = sale.clipped or asked is not None and quantity < asked
@@ -366,7 +365,7 @@ class Refunds:
             excess += max(worth - state.left, 0)
             state.amount += min(worth, state.left)
             state.quantity += quantity
-            state.closed = state.left == 0 and (
+            state.closed = state.closed or state.left == 0 and (
                 state.line.amount > 0 or asked is None or state.quantity == state.line.facts.get('quantity', state.quantity))
         require(not strict or amount in (None, total), '22023')
         return excess
@@ -374,8 +373,8 @@ class Refunds:
     def _worth_of_line(self, state, quantity, part, strict):
         sold = state.line.facts.get('quantity')
         if quantity is not None and sold is None:
-            require(not strict, '22023')
-            return part or Fraction(0), 0
+            require(not strict or part is not None, '22023')
+            return part or Fraction(0), 0 if part is None else quantity
         if quantity is not None:
             left = sold - state.quantity
             require(not strict or quantity <= left, 'MB109')
