@@ -451,7 +451,9 @@ class Plan:
                 'as_of': self.posting_time()}
 
     def _merges(self):
-        """Any two, also merged ones; the last one again."""
+        """Any two, also merged ones; the last one again. A plan without operations knows nobody to merge."""
+        if not self.labels:
+            return []
         merges = [{'do': 'merge', 'label': self.random.randrange(self.labels), 'to_label': self.random.randrange(self.labels),
                    'reason': 'one person'} for _ in range(MERGES - 1)]
         return merges + merges[-1:]
