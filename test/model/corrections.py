@@ -35,7 +35,9 @@ class Corrections:
         if first:
             require(first.payload == payload, 'MB201')
             member = self.members[first.member_id]
-            posted = next(event for event in member.journal if event['refers_to'] == first.result['journal_no'])
+            taken = first.result['journal_no']
+            # later: an accrual that came by reassignment refers to a number of another member's journal
+            posted = next(event for event in member.journal if event['refers_to'] == taken < event['journal_no'])
             return self._accrual_result(member, posted, duplicate=True)
         member = self.member(self.receipts[key][0]).copy()
         purchase = self._correctable(member, key)
