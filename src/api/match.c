@@ -363,11 +363,14 @@ keep_uses(Match *match)
     purchase->nuses = kept;
 }
 
-/* Each line may open a lot for base and tier, and one for each rule with a life of its own. */
+/*
+ * Each line may open a lot for base and tier, and one for each rule with a life of its own; and one more what of a
+ * correction's award expires again.
+ */
 void
 mbr_match_room(const MbrPurchase *purchase, MbrLoad *load, MbrWork *work)
 {
-    load->new_lots = purchase->nlines * (1 + purchase->nuses);
+    load->new_lots = purchase->nlines * (1 + purchase->nuses) + 1;
     load->new_splits = purchase->nlines * (4 + purchase->nuses);
     mbr_load_room(load, work);
 }
