@@ -364,8 +364,8 @@ keep_uses(Match *match)
 }
 
 /*
- * Each line may open a lot for base and tier, and one for each rule with a life of its own; and one more what of a
- * correction's award expires again.
+ * Each line may open a lot for base and tier, and one for each rule with a life of its own; and one more
+ * what of a correction's award expires again.
  */
 void
 mbr_match_room(const MbrPurchase *purchase, MbrLoad *load, MbrWork *work)
