@@ -368,10 +368,16 @@ keep_uses(Match *match)
  * what of a correction's award expires again.
  */
 void
-mbr_match_room(const MbrPurchase *purchase, MbrLoad *load, MbrWork *work)
+mbr_match_load(const MbrPurchase *purchase, MbrLoad *load)
 {
     load->new_lots = purchase->nlines * (1 + purchase->nuses) + 1;
     load->new_splits = purchase->nlines * (4 + purchase->nuses);
+}
+
+void
+mbr_match_room(const MbrPurchase *purchase, MbrLoad *load, MbrWork *work)
+{
+    mbr_match_load(purchase, load);
     mbr_load_room(load, work);
 }
 

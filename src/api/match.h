@@ -13,6 +13,9 @@
 extern void mbr_match_rules(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                             MbrPurchase *purchase, bool explain);
 
+/* What the purchase and its rules may post at the most. */
+extern void mbr_match_load(const MbrPurchase *purchase, MbrLoad *load);
+
 /* Makes room in work for what the purchase's rules may post. */
 extern void mbr_match_room(const MbrPurchase *purchase, MbrLoad *load, MbrWork *work);
 

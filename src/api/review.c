@@ -179,8 +179,7 @@ decide_review(MbrSession *session, Review *review)
     read_sale(session, load.config, review, &sale);
     purchase = &sale.event.purchase;
     load.occurred_at = sale.event.occurred_at;
-    load.new_lots = purchase->nlines * (1 + purchase->nuses);
-    load.new_splits = load.new_lots;
+    mbr_match_load(purchase, &load);
     mbr_load_posting(session, &load, &work);
     mbr_settle(&work);
     if (!claim_decision(session, review, &work))
