@@ -1,10 +1,12 @@
 /*
  * exchange.c - an order for which goods of another were returned.
  *
- * Rules are asked about the whole order, once as of the old purchase and once as of now; then each judges its
- * part of every line by itself, and the two awards are added up.
+ * Rules are asked about the whole order, as of every purchase that the goods returned were bought with and as
+ * of now; then each judges its part of every line by itself, and the awards are added up.
  */
 #include "postgres.h"
+
+#include "miscadmin.h"
 
 #include "api/accrue.h"
 #include "api/exchange.h"
@@ -13,18 +15,48 @@
 #include "util/error.h"
 #include "util/money.h"
 
+/*
+ * The purchases that a part of one was bought with: of an exchange, first what it earned as goods before it
+ * did. From its oldest goods on, "from" is where the part begins.
+ */
+static List *
+find_origins(MbrSession *session, const MbrConfig *config, int64 member_id, int64 purchase_no, int64 from,
+             int64 amount)
+{
+    List *origins = NIL;
+
+    while (amount > 0) {
+        MbrOrigin *origin = palloc(sizeof(MbrOrigin));
+        int64 older;
+
+        if (!mbr_sale_read(session, config, member_id, purchase_no, &origin->sale))
+            elog(ERROR, "there is no purchase " INT64_FORMAT " of member " INT64_FORMAT, purchase_no,
+                 member_id);
+        older = Min(amount, Max(origin->sale.exchanged - from, 0));
+        origin->amount = amount - older;
+        if (origin->amount > 0)
+            origins = lcons(origin, origins);
+        purchase_no = origin->sale.event.purchase.refers_to;
+        from += origin->sale.exchanged_from;
+        amount = older;
+        CHECK_FOR_INTERRUPTS();
+    }
+    return origins;
+}
+
 MbrExchange
 mbr_exchange_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrConfig *config)
 {
     MbrExchange exchange = {0};
     MbrReceipt receipt;
-    int64 left;
+    MbrSale sale;
+    int64 from, left;
 
     if (args->exchange_of == NULL)
         return exchange;
     if (!mbr_find_receipt(session, args->merchant_id, args->exchange_of, &receipt) ||
         receipt.member_id != args->member_id ||
-        !mbr_sale_read(session, config, receipt.member_id, receipt.journal_no, &exchange.sale))
+        !mbr_sale_read(session, config, receipt.member_id, receipt.journal_no, &sale))
         ereport(ERROR,
                 (errcode(MBR_ERR_NO_ORDER),
                  errmsg("member " INT64_FORMAT " has no order \"%s\" at merchant %d", args->member_id,
@@ -32,14 +64,16 @@ mbr_exchange_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrCon
                  errdetail("exchange_of names the order of the same member and merchant that was returned."),
                  errhint("Check exchange_of, or leave it out.")));
     exchange.purchase_no = receipt.journal_no;
-    left = mbr_refunded_sum(session, config, &exchange.sale).amount -
-           mbr_exchanged(session, config, receipt.member_id, receipt.journal_no);
+    from = mbr_exchanged(session, config, receipt.member_id, receipt.journal_no);
+    left = mbr_refunded_sum(session, config, &sale).amount - from;
     if (left <= 0)
         ereport(ERROR, (errcode(MBR_ERR_NOTHING_LEFT),
                         errmsg("nothing of order \"%s\" is left to exchange", args->exchange_of),
                         errdetail("What was returned of it has been exchanged, or nothing was returned."),
                         errhint("Refund the goods first: refund_order().")));
     exchange.amount = Min(left, mbr_purchase_amount(args->amount, config->digits, "amount"));
+    exchange.origins =
+        find_origins(session, config, receipt.member_id, receipt.journal_no, from, exchange.amount);
     return exchange;
 }
 
@@ -56,14 +90,14 @@ mbr_judge_as(const MbrPurchase *sale, bool by_tier, MbrPurchase *purchase)
 /* Rules in force then, asked about the order as if it were made then. */
 static void
 match_then(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
-           const MbrExchange *exchange, MbrPurchase *purchase)
+           const MbrEvent *sale, MbrPurchase *purchase)
 {
     int64 occurred_at = work->occurred_at;
     int day = work->day;
 
-    mbr_judge_as(&exchange->sale.event.purchase, true, purchase);
-    work->occurred_at = exchange->sale.event.occurred_at;
-    work->day = exchange->sale.event.day;
+    mbr_judge_as(&sale->purchase, true, purchase);
+    work->occurred_at = sale->occurred_at;
+    work->day = sale->day;
     mbr_match_rules(session, args, load, work, purchase, false);
     work->occurred_at = occurred_at;
     work->day = day;
@@ -98,33 +132,38 @@ shrink_bonuses(const MbrPurchase *whole, MbrPurchase *part)
     }
 }
 
-/* A copy with lines of its own, each with its part of amount and basis. */
 static MbrPurchase
-part_of(const MbrPurchase *purchase, const int64_t *amounts, bool rest)
+with_lines(const MbrPurchase *purchase, const MbrLine *lines)
 {
-    MbrPurchase part = *purchase;
+    MbrPurchase copy = *purchase;
 
-    part.lines = palloc(sizeof(MbrLine) * part.nlines);
-    for (int i = 0; i < part.nlines; i++) {
-        const MbrLine *line = &purchase->lines[i];
-        int64 basis = mbr_share_of(line->basis, amounts[i], line->amount);
+    copy.lines = palloc(sizeof(MbrLine) * copy.nlines);
+    memcpy(copy.lines, lines, sizeof(MbrLine) * copy.nlines);
+    return copy;
+}
 
-        part.lines[i] = *line;
-        part.lines[i].amount = rest ? line->amount - amounts[i] : amounts[i];
-        part.lines[i].tendered = part.lines[i].amount - (rest ? line->basis - basis : basis);
+/* Takes a part from the lines that are left, pro rata to what is left of each: amount, and basis with it. */
+static MbrPurchase
+cut(const MbrPurchase *judged, MbrPurchase *left, int64 amount)
+{
+    MbrPurchase part = with_lines(judged, left->lines);
+    MbrScratch scratch = mbr_purchase_scratch(left);
+
+    for (int i = 0; i < left->nlines; i++)
+        scratch.weights[i] = left->lines[i].amount;
+    mbr_spread_by(scratch.weights, left->nlines, net_of(left), amount, scratch.parts, scratch.remainders);
+    for (int i = 0; i < left->nlines; i++) {
+        MbrLine *line = &left->lines[i];
+        int64 cut_amount = scratch.parts[i];
+        int64 basis = mbr_share_of(line->basis, cut_amount, line->amount);
+
+        part.lines[i].amount = cut_amount;
+        part.lines[i].tendered = cut_amount - basis;
+        line->amount -= cut_amount;
+        line->basis -= basis;
     }
     mbr_sum_basis(&part);
     return part;
-}
-
-static void
-award(MbrWork *work, const MbrPurchase *whole, MbrPurchase *part)
-{
-    MbrScratch scratch = mbr_purchase_scratch(part);
-
-    shrink_bonuses(whole, part);
-    work->refusal = mbr_award(part, &scratch);
-    mbr_raise_refusal(work);
 }
 
 /* A rule whose condition failed is told once. */
@@ -161,28 +200,40 @@ add_part(MbrPurchase *purchase, const MbrPurchase *part)
     }
 }
 
+/* Awards a part of the order by itself, as it was judged. */
+static void
+award_part(MbrWork *work, MbrPurchase *purchase, const MbrPurchase *judged, MbrPurchase *left, int64 amount)
+{
+    MbrPurchase part = cut(judged, left, amount);
+    MbrScratch scratch = mbr_purchase_scratch(&part);
+
+    shrink_bonuses(purchase, &part);
+    work->refusal = mbr_award(&part, &scratch);
+    mbr_raise_refusal(work);
+    add_part(purchase, &part);
+}
+
 void
 mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                    const MbrExchange *exchange, MbrPurchase *purchase)
 {
-    MbrScratch scratch = mbr_purchase_scratch(purchase);
-    MbrWide *weights = scratch.weights;
-    MbrPurchase then = *purchase, now = *purchase;
-    MbrPurchase parts[2];
+    MbrPurchase left = with_lines(purchase, purchase->lines);
+    const MbrPurchase whole = *purchase;
+    MbrPurchase now = whole;
+    ListCell *cell;
 
-    match_then(session, args, load, work, exchange, &then);
-    mbr_match_rules(session, args, load, work, &now, false);
-    for (int i = 0; i < purchase->nlines; i++)
-        weights[i] = purchase->lines[i].amount;
-    mbr_spread_by(weights, purchase->nlines, purchase->amount, exchange->amount, scratch.parts,
-                  scratch.remainders);
-    parts[0] = part_of(&then, scratch.parts, false);
-    parts[1] = part_of(&now, scratch.parts, true);
     purchase->uses = NULL;
     purchase->nuses = 0;
-    for (int i = 0; i < (exchange->amount < purchase->amount ? 2 : 1); i++) {
-        award(work, purchase, &parts[i]);
-        add_part(purchase, &parts[i]);
+    foreach (cell, exchange->origins) {
+        const MbrOrigin *origin = lfirst(cell);
+        MbrPurchase then = whole;
+
+        match_then(session, args, load, work, &origin->sale.event, &then);
+        award_part(work, purchase, &then, &left, origin->amount);
+    }
+    if (exchange->amount < purchase->amount) {
+        mbr_match_rules(session, args, load, work, &now, false);
+        award_part(work, purchase, &now, &left, purchase->amount - exchange->amount);
     }
     purchase->awarded = true;
     purchase->refers_to = exchange->purchase_no;

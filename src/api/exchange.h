@@ -5,18 +5,23 @@
 #include "api/purchase.h"
 #include "store/sale.h"
 
-/* As of when a part of an order is judged. */
+/* A purchase that goods were bought with: of an order, what is judged as of it. */
+typedef struct MbrOrigin {
+    MbrSale sale;
+    int64 amount; /* of the new order's net, above 0 */
+} MbrOrigin;
+
 typedef struct MbrExchange {
     int64 purchase_no; /* what was returned */
     int64 amount;      /* of the new order's net; 0 = it is no exchange */
-    MbrSale sale;
+    List *origins;     /* of MbrOrigin, the earliest first: they add up to amount */
 } MbrExchange;
 
 /* What a purchase is exchanged for; MB009 for another member's order, MB109 when nothing is left. */
 extern MbrExchange
 mbr_exchange_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrConfig *config);
 
-/* Matches and awards: a part of the order as the old one was, the rest as of now. */
+/* Matches and awards: parts of the order as the old goods were, the rest as of now. */
 extern void mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrWork *work,
                                const MbrExchange *exchange, MbrPurchase *purchase);
 

@@ -336,7 +336,7 @@ typedef struct MbrPurchase {
     const MbrTier *tier_after;
     bool tier_changed;
     const char *frozen_lines;   /* the lines as the journal keeps them, JSON; NULL without explicit lines */
-    void *frozen_rules;         /* likewise the rules, as jsonb; NULL without any */
+    void *frozen_rules;         /* likewise stacking and rules, as jsonb; NULL = additive, without any */
     const char *frozen_tenders; /* likewise points tendered; NULL without any */
     void *frozen_facts;         /* what conditions saw that a return asks again, as jsonb; NULL = no more */
 

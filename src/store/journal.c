@@ -120,9 +120,10 @@ rules_jsonb(const MbrPurchase *purchase, bool preview)
     StringInfoData json;
 
     initStringInfo(&json);
-    appendStringInfo(&json, "{\"stacking\":\"%s\",\"rules\":", mbr_stacking_name(purchase->stacking));
+    appendStringInfo(&json, "{\"stacking\":\"%s\",\"rules\":[", mbr_stacking_name(purchase->stacking));
     for (int i = 0; i < purchase->nuses; i++) {
-        appendStringInfoChar(&json, i == 0 ? '[' : ',');
+        if (i > 0)
+            appendStringInfoChar(&json, ',');
         add_outcome(&json, purchase, &purchase->uses[i], preview);
     }
     appendStringInfoString(&json, "]}");
@@ -148,7 +149,9 @@ void
 mbr_freeze(MbrPurchase *purchase, int digits, bool preview)
 {
     purchase->frozen_lines = purchase->explicit_lines ? lines_json(purchase, digits) : NULL;
-    purchase->frozen_rules = purchase->nuses > 0 ? rules_jsonb(purchase, preview) : NULL;
+    purchase->frozen_rules = NULL;
+    if (purchase->nuses > 0 || purchase->stacking != MBR_STACK_ADDITIVE)
+        purchase->frozen_rules = rules_jsonb(purchase, preview);
     purchase->frozen_tenders = purchase->nspent > 0 ? tenders_json(purchase, digits) : NULL;
 }
 
@@ -164,6 +167,16 @@ frozen_tier(const MbrConfig *config, int tier_id, int64 multiplier)
     *tier = *present;
     tier->multiplier = multiplier;
     return tier;
+}
+
+/* As mbr_freeze() wrote it. What an old system's points were added up by is not known. */
+static MbrStacking
+frozen_stacking(const MbrConfig *config)
+{
+    if (!mbr_col_null(0, 29))
+        return mbr_stacking_of(mbr_col_text(0, 29));
+    return mbr_accrual_status_of(mbr_col_text(0, 4)) == MBR_ACCRUAL_IMPORTED ? config->stacking
+                                                                             : MBR_STACK_ADDITIVE;
 }
 
 static void
@@ -193,7 +206,7 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
         .channel = mbr_col_text(0, 22),
         .frozen_rules = mbr_col_jsonb(0, 23),
         .growth = mbr_col_int8(0, 24, 0),
-        .stacking = mbr_col_null(0, 29) ? config->stacking : mbr_stacking_of(mbr_col_text(0, 29)),
+        .stacking = frozen_stacking(config),
         .refers_to = mbr_col_int8(0, 27, 0),
         .counterpart_id = mbr_col_int8(0, 30, 0),
         .frozen_tenders = tenders == NULL ? NULL : JsonbToCString(NULL, &tenders->root, VARSIZE(tenders)),

@@ -166,13 +166,16 @@ read_review(MbrSession *session, MbrSale *sale)
     sale->approval_no = mbr_col_int8(0, 1, 0);
 }
 
-static bool
-is_exchange(MbrSession *session, const MbrSale *sale)
+static void
+read_exchange(MbrSession *session, const MbrConfig *config, MbrSale *sale)
 {
     MbrArgs args = sale_args(sale);
 
     mbr_arg_int8(&args, sale->event.purchase.refers_to);
-    return sale->event.purchase.refers_to != 0 && mbr_plan_run(session, MBR_PLAN_FIND_EXCHANGE, &args) > 0;
+    if (sale->event.purchase.refers_to == 0 || mbr_plan_run(session, MBR_PLAN_FIND_EXCHANGE, &args) == 0)
+        return;
+    sale->exchanged = mbr_col_money(0, 1, config->digits);
+    sale->exchanged_from = mbr_col_money(0, 2, config->digits);
 }
 
 bool
@@ -185,7 +188,7 @@ mbr_sale_read(MbrSession *session, const MbrConfig *config, int64 member_id, int
     read_lines(session, config, sale);
     read_uses(session, sale);
     read_review(session, sale);
-    sale->exchanged = is_exchange(session, sale);
+    read_exchange(session, config, sale);
     return true;
 }
 

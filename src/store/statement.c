@@ -299,7 +299,9 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "SELECT coalesce(sum(amount), 0) FROM membership.exchange WHERE member_id = $1 AND purchase_no = $2",
         "LL"},
     [MBR_PLAN_FIND_EXCHANGE] = {
-        "SELECT FROM membership.exchange WHERE member_id = $1 AND purchase_no = $3 AND journal_no = $2",
+        "SELECT x.amount, (SELECT coalesce(sum(e.amount), 0) FROM membership.exchange e WHERE e.member_id = $1 "
+        "AND e.purchase_no = $3 AND e.journal_no < $2) "
+        "FROM membership.exchange x WHERE x.member_id = $1 AND x.purchase_no = $3 AND x.journal_no = $2",
         "LLL"},
     [MBR_PLAN_INSERT_EXCHANGE] = {
         "INSERT INTO membership.exchange (member_id, purchase_no, journal_no, amount) VALUES ($1, $2, $3, $4)",

@@ -100,39 +100,51 @@ class Corrections:
         require(sale.returned > sale.exchanged, 'MB109')
         return sale if amount else None
 
-    def _exchange(self, member, order, purchase, attributes, matched, places, terms, old, explicit_lines):
-        """Up to what was returned as if bought with it, the rest as of now."""
-        then = member.event(old.journal_no)
+    def _exchange(self, member, order, purchase, attributes, terms, old, explicit_lines):
+        """Up to what was returned as if bought with what the goods were bought with, the rest as of now."""
         amount = min(old.returned - old.exchanged, purchase.amount)
+        origins = self._origins(member, old.journal_no, old.exchanged, amount)
         old.exchanged += amount
-        tier = self.tiers[then['tier_id']]
-        places_then = contexts(self, member, order, purchase.merchant_id, then['occurred_at'], purchase.channel, attributes,
-                               tier)
-        matched_then = match(self.rules.in_force(then['occurred_at']), places_then, self.evaluate)
-        before, now = self._divide(order, amount, purchase.amount)
-        terms_then = old.award.terms if old.award else Terms(
-            then['base_rate'], then['tier_multiplier'], then['rounding'], self.config.stacking)
-        first = Award(before, paying(matched_then), terms_then, order)
-        told = explain(matched_then, places_then, first, explicit_lines, tell_all=False)
-        if amount == purchase.amount:
-            return Exchanged(order, [first], amount), told
-        rest = Award(now, paying(matched), terms, order)
-        failed = {before['rule_id'] for before in told if before['outcome'] == 'failed'}
-        told += [again for again in explain(matched, places, rest, explicit_lines, tell_all=False)
-                 if again['outcome'] != 'failed' or again['rule_id'] not in failed]
-        return Exchanged(order, [first, rest], amount), told
+        bought = [(*self._terms_of(member, number), part) for number, part in origins]
+        if amount < purchase.amount:
+            bought.append((purchase.occurred_at, self.tiers[member.tier_at(purchase.occurred_at)], terms, purchase.amount - amount))
+        left, awards, told = order, [], []
+        for occurred_at, tier, terms_then, part in bought:
+            lines, left = self._divide(left, part)
+            places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
+            matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
+            awards.append(Award(lines, paying(matched), terms_then, order))
+            failed = {before['rule_id'] for before in told if before['outcome'] == 'failed'}
+            told += [now for now in explain(matched, places, awards[-1], explicit_lines, tell_all=False)
+                     if now['outcome'] != 'failed' or now['rule_id'] not in failed]
+        return Exchanged(order, awards, amount, terms), told
 
-    def _divide(self, order, amount, whole):
-        """The lines twice, in that proportion."""
-        worth = sum(line.tendered for line in order)
-        amounts = self._spread_money(amount, [line.amount for line in order])
-        tendered = [Fraction(0)] * len(order)
-        if worth:
-            tendered = self._spread_money(to_minor_unit(worth * amount / whole, self.config.digits),
-                                          [line.tendered for line in order])
-        return ([replace(line, amount=part, tendered=paid) for line, part, paid in zip(order, amounts, tendered)],
-                [replace(line, amount=line.amount - part, tendered=line.tendered - paid)
-                 for line, part, paid in zip(order, amounts, tendered)])
+    def _origins(self, member, number, start, amount):
+        """Which purchases the goods of a purchase from there on were bought with: first what it earned as goods before it."""
+        row = next((row for row in member.exchanges if row['journal_no'] == number), None)
+        older = min(amount, max(row['amount'] - start, 0)) if row else 0
+        origins = []
+        if older:
+            before = sum(other['amount'] for other in member.exchanges
+                         if other['purchase_no'] == row['purchase_no'] and other['journal_no'] < number)
+            origins = self._origins(member, row['purchase_no'], before + start, older)
+        return origins + [(number, amount - older)] * (amount > older)
+
+    def _terms_of(self, member, number):
+        then, award = member.event(number), member.sales[number].award
+        terms = award.terms if award else Terms(
+            then['base_rate'], then['tier_multiplier'], then['rounding'], self.config.stacking)
+        return then['occurred_at'], self.tiers[then['tier_id']], terms
+
+    def _divide(self, order, amount):
+        """A part of the lines, pro rata, a line's basis with it, and what is left of them."""
+        part, left = [], []
+        for line, cut in zip(order, self._spread_money(amount, [line.amount for line in order])):
+            basis = to_minor_unit(line.basis * cut / line.amount, self.config.digits) if cut else Fraction(0)
+            rest = line.amount - cut
+            part.append(replace(line, amount=cut, tendered=cut - basis))
+            left.append(replace(line, amount=rest, tendered=rest - (line.basis - basis)))
+        return part, left
 
     # --- what both do
 

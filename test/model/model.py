@@ -334,8 +334,7 @@ class Programme(Corrections, Merges, Refunds, Spending, Splits, Ledger):
         award = Award(order, paying(matched), terms)
         outcomes = explain(matched, places, award, explicit_lines, tell_all=not keep)
         if exchanged:
-            award, outcomes = self._exchange(member, order, purchase, attributes, matched, places, terms, exchanged,
-                                             explicit_lines)
+            award, outcomes = self._exchange(member, order, purchase, attributes, terms, exchanged, explicit_lines)
         event = self._post(
             member, 'accrual', occurred_at, posted_at, merchant_id=purchase.merchant_id, order_ref=purchase.order_ref,
             channel=purchase.channel, amount=purchase.amount, basis=sum(line.basis for line in order),
@@ -344,7 +343,7 @@ class Programme(Corrections, Merges, Refunds, Spending, Splits, Ledger):
             tier_multiplier=terms.tier_multiplier, **columns)
         if explicit_lines:
             event['lines'] = [self._line_facts(line, award) for line in order]
-        if outcomes:
+        if outcomes or terms.stacking != 'additive':
             event['rules'] = {'stacking': terms.stacking,
                               'rules': [self._without_message(told) for told in outcomes] if keep else outcomes}
         self._record_activity(member, event['day'], purchases=1, basis=event['basis'])

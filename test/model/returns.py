@@ -170,4 +170,4 @@ class Returns:
             {'lines': [{'line_no': 1, 'amount': amount}] * 2, 'amount': None},
             {'lines': [{'line_no': 1, 'quantity': -1}], 'amount': None},
             {'lines': [{'line_no': 1, 'amount': amount}], 'amount': amount + 1},
-            {'refund_ref': None}, {'refund_ref': ''}, {'merchant_id': 99}))
+            {'refund_ref': None}, {'refund_ref': ''}, {'merchant_id': 99, 'amount': None, 'lines': None}))

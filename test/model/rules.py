@@ -174,15 +174,15 @@ class Earned:
 
 
 class Exchanged(Earned):
-    """Two parts of an order, each awarded by itself: as bought before, and as bought now."""
+    """Parts of an order, each awarded by itself: as bought before, and as bought now."""
 
-    def __init__(self, lines, parts, amount):
+    def __init__(self, lines, parts, amount, terms):
         self.lines = lines
         self.amount = amount       # as bought before
+        self.terms = terms         # of what was bought now
         self.points, self.growth = ({line.line_no: self._joined(unit(award)[line.line_no] for award in parts)
                                      for line in lines} for unit in (attrgetter('points'), attrgetter('growth')))
         self.base_points = sum(award.base_points for award in parts)
-        self.terms = parts[-1].terms
 
     @staticmethod
     def _joined(parts):

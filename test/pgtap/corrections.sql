@@ -1,5 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
-\set tests 91
+\set tests 102
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -49,12 +49,30 @@ SELECT is(fix('A-2', 60.10, 'C-1') || ', ' || day_of('sil'), 'posted 193 diamond
 UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05'; -- none from here on
 UPDATE program SET base_rate = 1, stacking = 'additive';
 
+-- the stacking of then, of an order that no rule met, too: 100.00 x (1 + 1 + 2), and x 2 x 3
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition) VALUES (8, 'two', 'Double from 50', 'active', 'multiplier', 2, 'order_basis >= 50'), (9, 'three', 'Triple from 50', 'active', 'multiplier', 3, 'order_basis >= 50');
+SELECT is(sale('sta', 'A-13', 10), 'posted 10', 'an order that no rule met');
+UPDATE program SET stacking = 'multiply';
+SELECT is(sale('sta', 'A-14', 10), 'posted 10', 'another');
+SELECT is(fix('A-13', 100, 'C-1'), 'posted 400 regular', 'added up as then');
+UPDATE program SET stacking = 'additive';
+SELECT is(fix('A-14', 100, 'C-1'), 'posted 600 regular', 'multiplied as then');
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
+
 -- the first purchase stays the first: what is taken back was never there
 INSERT INTO earn_rule (rule_id, code, name, status, effect, value, condition)
 VALUES (5, 'first_ever', 'First', 'active', 'bonus_points', 100, 'first_purchase'), (6, 'first_here', 'First here', 'active', 'bonus_points', 10, 'first_at_merchant AND days_since_purchase IS NULL AND orders_today = 0');
 SELECT is(sale('fir', 'A-7', 100) || ', ' || fix('A-7', 50, 'C-1') || ', ' || sale('fir', 'A-8', 10, at => '2024-02-11 12:00+08'), 'posted 210, posted 160 regular, posted 10', 'a mis-rung first purchase stays the first');
 SELECT enrol('fir3') \gset
 SELECT is(sale('fir2', 'A-9', 100) || ', ' || move('A-9', 'fir3') || ', ' || sale('fir2', 'A-10', 10, at => '2024-02-11 12:00+08') || ', ' || sale('fir3', 'A-12', 10, at => '2024-02-11 12:00+08'), 'posted 210, posted 210 regular, posted 120, posted 10', 'moved, it is the other''s first, and the next one''s own');
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
+-- what expired expires again, beside the points of a rule with a life of its own: 100 of 150 expire again, the other 50 at once, 100 of the rule pay for what was spent
+UPDATE program SET expiry = '1 months';
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, expiry) VALUES (10, 'lives', 'Lives longer', 'active', 'bonus_points', 100, '24 months');
+SELECT is(sale('dead', 'A-15', 100) || ', ' || wallet('dead'), 'posted 200, 100 to 24-03-02 + 100 to 26-02-02 = 200', 'an order');
+SELECT points FROM redeem_points(m('dead'), 100, 'D-1', order_amount => 100, at => '2024-03-19 12:00+08') \gset
+SELECT is(wallet('dead') || ', ' || fix('A-15', 150, 'C-1', at => '2024-03-20 12:00+08') || ', ' || wallet('dead'), 'none = 0, posted 250 regular, none = 0', 'corrected when most of it had expired and the rest was spent, none of that comes back to life');
+UPDATE program SET expiry = '24 months';
 UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
 -- pending points stay pending, until the same day
 UPDATE program SET pending_days = 20;
@@ -135,6 +153,15 @@ SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
 ROLLBACK TO exchange;
 -- 40.00 x 2; then 60.00 x 2 and 30.00
 SELECT is(swap('ex', 'X-2', 40, 'X-1') || ', ' || swap('ex', 'X-3', 90, 'X-1'), 'posted 80, posted 150', 'in parts');
+ROLLBACK TO exchange;
+-- exchanged again and again, with other base rates: 60.00 x 2; then 40.00 x 2, 50.00 of March and 10.00 x 3; then the same once more
+SELECT is(swap('ex', 'X-2', 150, 'X-1') || '; ' || back('X-2', 'R-1', at => '2024-04-02 11:00+08'), 'posted 250; 150.00 cash 150.00, clawed 250', 'an exchange, returned');
+UPDATE program SET base_rate = 3;
+SELECT is(swap('ex', 'X-3', 60, 'X-2', '2024-04-02 12:00+08') || ', ' || swap('ex', 'X-4', 100, 'X-2', '2024-04-02 12:00+08'), 'posted 120, posted 160', 'exchanged for others they earn as they were bought first');
+SELECT is(back('X-4', 'R-1', at => '2024-05-02 11:00+08') || ', ' || swap('ex', 'X-5', 100, 'X-4', '2024-05-02 12:00+08'), '100.00 cash 100.00, clawed 160, posted 160', 'and again');
+SELECT is(back('X-5', 'R-1', 50, at => '2024-06-02 11:00+08') || ', ' || swap('ex', 'X-6', 10, 'X-5', '2024-06-02 12:00+08') || ', ' || swap('ex', 'X-7', 40, 'X-5', '2024-06-02 12:00+08', '[{"amount": 30}, {"amount": 10}]'),
+          '50.00 cash 50.00, clawed 80, posted 20, posted 70', 'in parts, what is oldest first');
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
 ROLLBACK TO exchange;
 -- lines in that proportion: 100 / 150 of 90.00 / 60.00 = 60.00 / 40.00; (60.00 + 40.00) x 2 + 30.00 + 20.00
 SELECT is(swap('ex', 'X-2', 150, 'X-1', lines => '[{"amount": 90}, {"amount": 60}]'), 'posted 250', 'lines are divided alike');
