@@ -11,6 +11,7 @@
 #include "api/accrue.h"
 #include "api/exchange.h"
 #include "api/match.h"
+#include "engine/stack.h"
 #include "store/refund.h"
 #include "util/error.h"
 #include "util/money.h"
@@ -207,8 +208,9 @@ award_part(MbrWork *work, MbrPurchase *purchase, const MbrPurchase *judged, MbrP
     MbrPurchase part = cut(judged, left, amount);
     MbrScratch scratch = mbr_purchase_scratch(&part);
 
+    mbr_stack(&part); /* by what the rules are worth, before that is rounded down to a part */
     shrink_bonuses(purchase, &part);
-    work->refusal = mbr_award(&part, &scratch);
+    work->refusal = mbr_award_stacked(&part, &scratch);
     mbr_raise_refusal(work);
     add_part(purchase, &part);
 }

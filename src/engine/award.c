@@ -304,10 +304,15 @@ prices_fit(const MbrPurchase *purchase)
 MbrRefusal
 mbr_award(MbrPurchase *purchase, MbrScratch *scratch)
 {
-    MbrRefusal refusal;
-
     mbr_stack(purchase);
-    refusal = award_by_weight(purchase, false, scratch, &purchase->points_wanted);
+    return mbr_award_stacked(purchase, scratch);
+}
+
+MbrRefusal
+mbr_award_stacked(MbrPurchase *purchase, MbrScratch *scratch)
+{
+    MbrRefusal refusal = award_by_weight(purchase, false, scratch, &purchase->points_wanted);
+
     if (refusal == MBR_OK)
         refusal = count_base(purchase);
     if (refusal == MBR_OK)

@@ -19,5 +19,8 @@ extern void mbr_sum_basis(MbrPurchase *purchase);
  * and uses. The lines' basis is known.
  */
 extern MbrRefusal mbr_award(MbrPurchase *purchase, MbrScratch *scratch);
+/* Likewise, when the contest of its rules was held: what they give may be other than what they were worth
+ * there. */
+extern MbrRefusal mbr_award_stacked(MbrPurchase *purchase, MbrScratch *scratch);
 
 #endif

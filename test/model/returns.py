@@ -82,7 +82,7 @@ class Returns:
         order, operation = plan.pick(self.begun[-8:]), plan.accrue()
         if self.sold[-1] is operation:
             operation.update(label=order['label'], merchant_id=order['merchant_id'], exchange_of=order['order_ref'],
-                             tenders=None, at=plan.posting_time())
+                             at=plan.posting_time())
             if plan.chance(0.05):
                 operation['exchange_of'] = plan.new_ref()
         return operation

@@ -1,5 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
-\set tests 102
+\set tests 103
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -176,6 +176,13 @@ INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during)
 SELECT is(swap('ex', 'X-2', 150, 'X-1'), 'posted 283', 'a bonus of then in proportion, rounded down');
 ROLLBACK TO exchange;
 INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during) VALUES (7, 'valentine', 'Bonus in February', 'active', 'bonus_points', 50, '[2024-02-01,2024-03-01)');
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during, stack_group) VALUES (11, 'small', 'A small gift', 'active', 'bonus_points', 1, '[2024-02-01,2024-03-01)', 'gift'), (12, 'big', 'A big gift', 'active', 'bonus_points', 9, '[2024-02-01,2024-03-01)', 'gift');
+SAVEPOINT gift;
+-- 100.00 of 1,500.00: 50, 1 and 9 x 1 / 15 = 3, 0, 0
+SELECT is(string_agg(concat_ws(' ', code, outcome, e.points, by), ', ' ORDER BY rule_id), 'february applied 100, valentine applied 3, small beaten big, big applied 0', 'bonuses meet with their whole value')
+  FROM accrue_points(m('ex'), 1, 1500, 'X-2', '2024-03-10 12:00+08', exchange_of => 'X-1', at => '2024-03-10 12:00+08') a, jsonb_to_recordset(a.explanation -> 'rules') e (rule_id integer, code text, outcome text, points bigint, by text);
+ROLLBACK TO gift;
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE rule_id > 10;
 SELECT is(string_agg(concat_ws(' ', points, sqlstate), ', ' ORDER BY row_no), '170, 160, MB109', 'one batch does not exchange twice')
   FROM accrue_batch(ARRAY(SELECT ROW(m('ex'), 1, a, 'X-' || a, '2024-03-10 12:00+08', NULL, NULL, NULL, NULL, NULL, 'X-1', '2024-03-10 12:00+08')::purchase FROM unnest('{60,100,10}'::integer[]) a));
 ROLLBACK TO exchange;
