@@ -1,6 +1,6 @@
--- What users of other systems complain of, a test each, called by the complaint. Coupons, merged cards, limits of campaigns and settlement
+-- What users of other systems complain of, a test each, called by the complaint. Coupons, limits of campaigns and settlement
 -- have their tests where they are built.
-\set tests 42
+\set tests 46
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -68,6 +68,16 @@ SELECT is(count(*), 0::bigint, 'floats: no column has one')
 SELECT is(sale('flo', 'F-1', 0.3, '[{"amount": 0.1}, {"amount": 0.2}]'), 'posted 0', 'floats: 0.1 + 0.2 is 0.3');
 SELECT is(sale('flo', 'F-2', 100, (SELECT jsonb_agg(jsonb_build_object('amount', 0.01)) FROM generate_series(1, 999)) || '[{"amount": 90.01}]'), 'posted 100', 'floats: 999 times 0.01');
 SELECT is(sale('flo', 'F-3', 9999999999999.99) || ', ' || back('F-3', 'R-1', 0.01) || ', ' || back('F-3', 'R-2', 9999999999999.97), 'posted 9999999999999, 0.01 cash 0.01, 9999999999999.97 cash 9999999999999.97, clawed 9999999999999', 'floats: of ten million million nothing is rounded off');
+
+-- ---- a merged member's second card dead
+UPDATE program SET expiry = 'never';
+SELECT is(sale('first', 'V-1', 100) || ', ' || sale('second', 'V-2', 50), 'posted 100, posted 50', 'a merged member''s second card dead: two cards');
+SELECT m('second') AS second \gset
+SELECT merge_members(m('first'), :second, 'two cards of one person') \gset
+SELECT is(balance, 160::bigint, 'a merged member''s second card dead: its number earns') FROM accrue_points(:second, 1, 10, 'V-3');
+SELECT is(balance, 60::bigint, 'a merged member''s second card dead: and spends') FROM redeem_points(find_member('card', 'second'), 100, 'V-4', 1, 'V-5', 1000);
+SELECT is(concat_ws(' ', points_clawed, balance), '50 10', 'a merged member''s second card dead: what it bought is returned') FROM refund_order(1, 'V-2', 'R-1', member_id => :second);
+UPDATE program SET expiry = '24 months';
 
 -- ---- tiers measured on the balance instead of what was earned
 SELECT is(sale('tier', 'T-1', 4000), 'posted 4000', 'tiers measured on the balance: 4,000');
