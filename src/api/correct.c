@@ -83,7 +83,7 @@ check_order(const Correction *correction, const MbrWork *work)
         refuse(correction, "Its review was rejected.");
     if (sale->event.purchase.status == MBR_ACCRUAL_IMPORTED)
         refuse(correction, "It was imported.");
-    if (sale->exchanged > 0)
+    if (sale->as_then > 0)
         refuse(correction, "Goods were exchanged for it.");
     if (correction->to_member_id != 0 && sale->event.purchase.points_tendered > 0)
         refuse(correction, "The member's points paid for it.");

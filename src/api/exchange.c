@@ -6,8 +6,6 @@
  */
 #include "postgres.h"
 
-#include "miscadmin.h"
-
 #include "api/accrue.h"
 #include "api/exchange.h"
 #include "api/match.h"
@@ -16,31 +14,47 @@
 #include "util/error.h"
 #include "util/money.h"
 
+#define MAX_EXCHANGES 10 /* looked through for what goods were bought with */
+
+/* Of so much that was exchanged of a purchase's returns, what was bought with the purchase before it. */
+static int64
+older_of(const MbrSale *sale, int64 amount)
+{
+    return mbr_share_of(sale->as_then, amount, sale->event.purchase.amount);
+}
+
+static MbrSale *
+read_older(MbrSession *session, const MbrConfig *config, const MbrSale *sale)
+{
+    MbrSale *older = palloc(sizeof(MbrSale));
+
+    if (!mbr_sale_read(session, config, sale->member_id, sale->event.purchase.refers_to, older))
+        elog(ERROR, "there is no purchase " INT64_FORMAT " of member " INT64_FORMAT,
+             sale->event.purchase.refers_to, sale->member_id);
+    return older;
+}
+
 /*
- * The purchases that a part of one was bought with: of an exchange, first what it earned as goods before it
- * did. From its oldest goods on, "from" is where the part begins.
+ * What an amount of a purchase's returns was bought with, when so much of them was exchanged before. Each
+ * share is a cumulative one, so that exchanges of all parts add up to the purchase's own shares.
  */
 static List *
-find_origins(MbrSession *session, const MbrConfig *config, int64 member_id, int64 purchase_no, int64 from,
-             int64 amount)
+find_origins(MbrSession *session, const MbrConfig *config, MbrSale *sale, int64 before, int64 amount)
 {
     List *origins = NIL;
 
-    while (amount > 0) {
+    for (int depth = 0; amount > 0 && sale->granted; depth++) {
+        int64 older_before = depth < MAX_EXCHANGES ? older_of(sale, before) : 0;
+        int64 older = depth < MAX_EXCHANGES ? older_of(sale, before + amount) - older_before : 0;
         MbrOrigin *origin = palloc(sizeof(MbrOrigin));
-        int64 older;
 
-        if (!mbr_sale_read(session, config, member_id, purchase_no, &origin->sale))
-            elog(ERROR, "there is no purchase " INT64_FORMAT " of member " INT64_FORMAT, purchase_no,
-                 member_id);
-        older = Min(amount, Max(origin->sale.exchanged - from, 0));
-        origin->amount = amount - older;
+        *origin = (MbrOrigin){&sale->event, amount - older};
         if (origin->amount > 0)
             origins = lcons(origin, origins);
-        purchase_no = origin->sale.event.purchase.refers_to;
-        from += origin->sale.exchanged_from;
+        before = sale->taken_before + older_before;
         amount = older;
-        CHECK_FOR_INTERRUPTS();
+        if (amount > 0)
+            sale = read_older(session, config, sale);
     }
     return origins;
 }
@@ -49,15 +63,15 @@ MbrExchange
 mbr_exchange_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrConfig *config)
 {
     MbrExchange exchange = {0};
+    MbrSale *sale = palloc(sizeof(MbrSale));
     MbrReceipt receipt;
-    MbrSale sale;
-    int64 from, left;
+    int64 before, left;
 
     if (args->exchange_of == NULL)
         return exchange;
     if (!mbr_find_receipt(session, args->merchant_id, args->exchange_of, &receipt) ||
         receipt.member_id != args->member_id ||
-        !mbr_sale_read(session, config, receipt.member_id, receipt.journal_no, &sale))
+        !mbr_sale_read(session, config, receipt.member_id, receipt.journal_no, sale))
         ereport(ERROR,
                 (errcode(MBR_ERR_NO_ORDER),
                  errmsg("member " INT64_FORMAT " has no order \"%s\" at merchant %d", args->member_id,
@@ -65,16 +79,15 @@ mbr_exchange_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrCon
                  errdetail("exchange_of names the order of the same member and merchant that was returned."),
                  errhint("Check exchange_of, or leave it out.")));
     exchange.purchase_no = receipt.journal_no;
-    from = mbr_exchanged(session, config, receipt.member_id, receipt.journal_no);
-    left = mbr_refunded_sum(session, config, &sale).amount - from;
+    before = mbr_exchanged(session, config, receipt.member_id, receipt.journal_no);
+    left = mbr_refunded_sum(session, config, sale).amount - before;
     if (left <= 0)
         ereport(ERROR, (errcode(MBR_ERR_NOTHING_LEFT),
                         errmsg("nothing of order \"%s\" is left to exchange", args->exchange_of),
                         errdetail("What was returned of it has been exchanged, or nothing was returned."),
                         errhint("Refund the goods first: refund_order().")));
     exchange.amount = Min(left, mbr_purchase_amount(args->amount, config->digits, "amount"));
-    exchange.origins =
-        find_origins(session, config, receipt.member_id, receipt.journal_no, from, exchange.amount);
+    exchange.origins = find_origins(session, config, sale, before, exchange.amount);
     return exchange;
 }
 
@@ -202,17 +215,40 @@ add_part(MbrPurchase *purchase, const MbrPurchase *part)
 }
 
 /* Awards a part of the order by itself, as it was judged. */
-static void
-award_part(MbrWork *work, MbrPurchase *purchase, const MbrPurchase *judged, MbrPurchase *left, int64 amount)
+static MbrPurchase
+award_part(MbrWork *work, const MbrPurchase *whole, const MbrPurchase *judged, MbrPurchase *left,
+           int64 amount)
 {
     MbrPurchase part = cut(judged, left, amount);
     MbrScratch scratch = mbr_purchase_scratch(&part);
 
     mbr_stack(&part); /* by what the rules are worth, before that is rounded down to a part */
-    shrink_bonuses(purchase, &part);
+    shrink_bonuses(whole, &part);
     work->refusal = mbr_award_stacked(&part, &scratch);
     mbr_raise_refusal(work);
-    add_part(purchase, &part);
+    return part;
+}
+
+/* What a rule that nothing is taken back of gave was kept when the goods came back: it is not given again. */
+static void
+leave_out_kept(MbrPurchase *part)
+{
+    for (int u = 0; u < part->nuses; u++) {
+        MbrUse *use = &part->uses[u];
+
+        if (use->rule->refund_mode != MBR_REFUND_NONE || use->outcome != MBR_OUTCOME_APPLIED)
+            continue;
+        if (use->rule->effect == MBR_EFFECT_GROWTH)
+            part->growth -= use->points;
+        else
+            part->points_wanted -= use->points;
+        for (int i = 0; i < part->nlines; i++) {
+            if (use->rule->effect != MBR_EFFECT_GROWTH)
+                part->lines[i].points -= use->cells[i].points;
+            use->cells[i].points = 0;
+        }
+        use->points = 0;
+    }
 }
 
 void
@@ -221,22 +257,30 @@ mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *lo
 {
     MbrPurchase left = with_lines(purchase, purchase->lines);
     const MbrPurchase whole = *purchase;
-    MbrPurchase now = whole;
+    int64 rest = whole.amount;
     ListCell *cell;
 
     purchase->uses = NULL;
     purchase->nuses = 0;
     foreach (cell, exchange->origins) {
         const MbrOrigin *origin = lfirst(cell);
-        MbrPurchase then = whole;
+        MbrPurchase then = whole, part;
 
-        match_then(session, args, load, work, &origin->sale.event, &then);
-        award_part(work, purchase, &then, &left, origin->amount);
+        match_then(session, args, load, work, origin->sale, &then);
+        part = award_part(work, &whole, &then, &left, origin->amount);
+        leave_out_kept(&part);
+        add_part(purchase, &part);
+        rest -= origin->amount;
     }
-    if (exchange->amount < purchase->amount) {
+    if (rest > 0) {
+        MbrPurchase now = whole, part;
+
         mbr_match_rules(session, args, load, work, &now, false);
-        award_part(work, purchase, &now, &left, purchase->amount - exchange->amount);
+        part = award_part(work, &whole, &now, &left, rest);
+        add_part(purchase, &part);
     }
+    work->refusal = mbr_award_fits(purchase) ? MBR_OK : MBR_REFUSED_OVERFLOW;
+    mbr_raise_refusal(work);
     purchase->awarded = true;
     purchase->refers_to = exchange->purchase_no;
     mbr_match_room(purchase, load, work);

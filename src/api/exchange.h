@@ -5,16 +5,16 @@
 #include "api/purchase.h"
 #include "store/sale.h"
 
-/* A purchase that goods were bought with: of an order, what is judged as of it. */
+/* A purchase that goods were bought with. */
 typedef struct MbrOrigin {
-    MbrSale sale;
-    int64 amount; /* of the new order's net, above 0 */
+    const MbrEvent *sale;
+    int64 amount; /* of the new order's net, which earns as then; above 0 */
 } MbrOrigin;
 
 typedef struct MbrExchange {
     int64 purchase_no; /* what was returned */
     int64 amount;      /* of the new order's net; 0 = it is no exchange */
-    List *origins;     /* of MbrOrigin, the earliest first: they add up to amount */
+    List *origins;     /* of MbrOrigin, the oldest goods first; what they leave of amount earns as of now */
 } MbrExchange;
 
 /* What a purchase is exchanged for; MB009 for another member's order, MB109 when nothing is left. */

@@ -244,6 +244,7 @@ post_purchase(MbrSession *session, Row *row)
     purchase.points_wanted = import->points;
     mbr_import(&work, &purchase);
     mbr_raise_refusal(&work);
+    mbr_freeze(&purchase, load.config->digits, false);
     mbr_apply(session, &load, &work);
     if (taken.parked)
         mbr_refund_parked(session, args, work.posted_at);

@@ -11,7 +11,7 @@ asks_again(const MbrSale *sale)
 {
     const MbrPurchase *purchase = &sale->event.purchase;
 
-    for (int u = 0; u < purchase->nuses && sale->exchanged == 0; u++)
+    for (int u = 0; u < purchase->nuses && sale->as_then == 0; u++)
         if (purchase->uses[u].rule->refund_mode == MBR_REFUND_REEVALUATE &&
             purchase->uses[u].outcome != MBR_OUTCOME_NOT_MATCHED)
             return true;

@@ -301,6 +301,13 @@ prices_fit(const MbrPurchase *purchase)
     return true;
 }
 
+bool
+mbr_award_fits(const MbrPurchase *purchase)
+{
+    return purchase->points_wanted <= MBR_MAX_POINTS && purchase->base_points <= MBR_MAX_POINTS &&
+           purchase->growth <= MBR_MAX_POINTS && prices_fit(purchase);
+}
+
 MbrRefusal
 mbr_award(MbrPurchase *purchase, MbrScratch *scratch)
 {
@@ -323,5 +330,5 @@ mbr_award_stacked(MbrPurchase *purchase, MbrScratch *scratch)
     if (refusal != MBR_OK)
         return refusal;
     sum_uses(purchase);
-    return purchase->points_wanted <= MBR_MAX_POINTS && prices_fit(purchase) ? MBR_OK : MBR_REFUSED_OVERFLOW;
+    return mbr_award_fits(purchase) ? MBR_OK : MBR_REFUSED_OVERFLOW;
 }

@@ -19,8 +19,10 @@ extern void mbr_sum_basis(MbrPurchase *purchase);
  * and uses. The lines' basis is known.
  */
 extern MbrRefusal mbr_award(MbrPurchase *purchase, MbrScratch *scratch);
-/* Likewise, when the contest of its rules was held: what they give may be other than what they were worth
- * there. */
+/* Likewise, after mbr_stack(). */
 extern MbrRefusal mbr_award_stacked(MbrPurchase *purchase, MbrScratch *scratch);
+
+/* Whether what was decided can be posted; mbr_award() has asked. */
+extern bool mbr_award_fits(const MbrPurchase *purchase);
 
 #endif

@@ -169,16 +169,6 @@ frozen_tier(const MbrConfig *config, int tier_id, int64 multiplier)
     return tier;
 }
 
-/* As mbr_freeze() wrote it. What an old system's points were added up by is not known. */
-static MbrStacking
-frozen_stacking(const MbrConfig *config)
-{
-    if (!mbr_col_null(0, 29))
-        return mbr_stacking_of(mbr_col_text(0, 29));
-    return mbr_accrual_status_of(mbr_col_text(0, 4)) == MBR_ACCRUAL_IMPORTED ? config->stacking
-                                                                             : MBR_STACK_ADDITIVE;
-}
-
 static void
 read_purchase(MbrPurchase *purchase, const MbrConfig *config)
 {
@@ -206,7 +196,7 @@ read_purchase(MbrPurchase *purchase, const MbrConfig *config)
         .channel = mbr_col_text(0, 22),
         .frozen_rules = mbr_col_jsonb(0, 23),
         .growth = mbr_col_int8(0, 24, 0),
-        .stacking = frozen_stacking(config),
+        .stacking = mbr_col_null(0, 29) ? MBR_STACK_ADDITIVE : mbr_stacking_of(mbr_col_text(0, 29)),
         .refers_to = mbr_col_int8(0, 27, 0),
         .counterpart_id = mbr_col_int8(0, 30, 0),
         .frozen_tenders = tenders == NULL ? NULL : JsonbToCString(NULL, &tenders->root, VARSIZE(tenders)),

@@ -174,8 +174,8 @@ read_exchange(MbrSession *session, const MbrConfig *config, MbrSale *sale)
     mbr_arg_int8(&args, sale->event.purchase.refers_to);
     if (sale->event.purchase.refers_to == 0 || mbr_plan_run(session, MBR_PLAN_FIND_EXCHANGE, &args) == 0)
         return;
-    sale->exchanged = mbr_col_money(0, 1, config->digits);
-    sale->exchanged_from = mbr_col_money(0, 2, config->digits);
+    sale->as_then = mbr_col_money(0, 1, config->digits);
+    sale->taken_before = mbr_col_money(0, 2, config->digits);
 }
 
 bool

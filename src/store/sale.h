@@ -9,13 +9,13 @@
 typedef struct MbrSale {
     MbrEvent event; /* its purchase has lines and uses; rules are MbrRuleVersions */
     int64 member_id;
-    bool undecided;       /* under review */
-    bool granted;         /* its award was posted */
-    int64 exchanged;      /* net that earned as the purchase it refers_to; 0 = it is no exchange */
-    int64 exchanged_from; /* net of that purchase's returns that was exchanged before */
-    int64 approval_no;    /* event that posted it; 0 = the purchase itself */
-    Jsonb *attributes;    /* NULL = none, or erased */
-    Jsonb *facts;         /* likewise */
+    bool undecided; /* under review */
+    bool granted;   /* its award was posted */
+    int64 as_then; /* of an exchange, net that counts as goods of the purchase it refers_to; 0 = it is none */
+    int64 taken_before; /* net of that purchase's returns that was exchanged before */
+    int64 approval_no;  /* event that posted it; 0 = the purchase itself */
+    Jsonb *attributes;  /* NULL = none, or erased */
+    Jsonb *facts;       /* likewise */
 } MbrSale;
 
 /* Reads an accrual; false = there is none. */

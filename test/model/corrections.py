@@ -6,7 +6,7 @@ from fractions import Fraction
 from context import contexts
 from ledger import earliest_expiry_first, require
 from money import to_minor_unit
-from refunds import NOTHING, Claim
+from refunds import NOTHING, Claim, stays
 from rules import Award, Exchanged, Terms, explain, match, paying
 from spending import Request
 
@@ -103,38 +103,46 @@ class Corrections:
     def _exchange(self, member, order, purchase, attributes, terms, old, explicit_lines):
         """Up to what was returned as if bought with what the goods were bought with, the rest as of now."""
         amount = min(old.returned - old.exchanged, purchase.amount)
-        origins = self._origins(member, old.journal_no, old.exchanged, amount)
+        before = self._bought_with(member, old.journal_no, old.exchanged)
         old.exchanged += amount
-        bought = [(*self._terms_of(member, number), part) for number, part in origins]
-        if amount < purchase.amount:
-            bought.append((purchase.occurred_at, self.tiers[member.tier_at(purchase.occurred_at)], terms, purchase.amount - amount))
+        bought = self._bought_with(member, old.journal_no, old.exchanged)
+        judged = [(*self._terms_of(member, number), net - before.get(number, 0)) for number, net in bought.items()
+                  if net > before.get(number, 0)]
+        rest = purchase.amount - sum(net for *_, net in judged)
+        as_then = len(judged)
+        if rest:
+            judged.append((purchase.occurred_at, self.tiers[member.tier_at(purchase.occurred_at)], terms, rest))
         left, awards, told = order, [], []
-        for occurred_at, tier, terms_then, part in bought:
-            lines, left = self._divide(left, part)
+        for number, (occurred_at, tier, terms_then, net) in enumerate(judged):
+            lines, left = self._divide(left, net)
             places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
             matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
             awards.append(Award(lines, paying(matched), terms_then, order))
+            if number < as_then:
+                awards[-1].give_nothing(stays)
             failed = {before['rule_id'] for before in told if before['outcome'] == 'failed'}
             told += [now for now in explain(matched, places, awards[-1], explicit_lines, tell_all=False)
                      if now['outcome'] != 'failed' or now['rule_id'] not in failed]
         return Exchanged(order, awards, amount, terms), told
 
-    def _origins(self, member, number, start, amount):
-        """Which purchases the goods of a purchase from there on were bought with: first what it earned as goods before it."""
+    def _bought_with(self, member, number, net, depth=0):
+        """So much of a purchase's returns, the first to be exchanged, by the purchases it was bought with, the oldest first."""
+        if not self.is_collected(member, member.event(number)):
+            return {}
         row = next((row for row in member.exchanges if row['journal_no'] == number), None)
-        older = min(amount, max(row['amount'] - start, 0)) if row else 0
-        origins = []
-        if older:
-            before = sum(other['amount'] for other in member.exchanges
-                         if other['purchase_no'] == row['purchase_no'] and other['journal_no'] < number)
-            origins = self._origins(member, row['purchase_no'], before + start, older)
-        return origins + [(number, amount - older)] * (amount > older)
+        if not row or depth == 10:
+            return {number: net}
+        older = to_minor_unit(row['amount'] * net / member.event(number)['amount'], self.config.digits)
+        others = sum(other['amount'] for other in member.exchanges
+                     if other['purchase_no'] == row['purchase_no'] and other['journal_no'] < number)
+        before, bought = (self._bought_with(member, row['purchase_no'], end, depth + 1) for end in (others, others + older))
+        return {origin: bought[origin] - before.get(origin, 0) for origin in bought} | {number: net - older}
 
     def _terms_of(self, member, number):
-        then, award = member.event(number), member.sales[number].award
-        terms = award.terms if award else Terms(
-            then['base_rate'], then['tier_multiplier'], then['rounding'], self.config.stacking)
-        return then['occurred_at'], self.tiers[then['tier_id']], terms
+        then = member.event(number)
+        stacking = then['rules']['stacking'] if then['rules'] else 'additive'
+        return then['occurred_at'], self.tiers[then['tier_id']], Terms(
+            then['base_rate'], then['tier_multiplier'], then['rounding'], stacking)
 
     def _divide(self, order, amount):
         """A part of the lines, pro rata, a line's basis with it, and what is left of them."""

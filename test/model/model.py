@@ -330,11 +330,13 @@ class Programme(Corrections, Merges, Refunds, Spending, Splits, Ledger):
         """Posts a purchase: what it earns by these terms, and what becomes of that."""
         occurred_at = purchase.occurred_at
         places = contexts(self, member, order, purchase.merchant_id, occurred_at, purchase.channel, attributes, tier)
-        matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
-        award = Award(order, paying(matched), terms)
-        outcomes = explain(matched, places, award, explicit_lines, tell_all=not keep)
         if exchanged:
+            matched = {}
             award, outcomes = self._exchange(member, order, purchase, attributes, terms, exchanged, explicit_lines)
+        else:
+            matched = match(self.rules.in_force(occurred_at), places, self.evaluate)
+            award = Award(order, paying(matched), terms)
+            outcomes = explain(matched, places, award, explicit_lines, tell_all=not keep)
         event = self._post(
             member, 'accrual', occurred_at, posted_at, merchant_id=purchase.merchant_id, order_ref=purchase.order_ref,
             channel=purchase.channel, amount=purchase.amount, basis=sum(line.basis for line in order),
@@ -510,6 +512,8 @@ class Programme(Corrections, Merges, Refunds, Spending, Splits, Ledger):
             amount=amount, basis=amount, merchant_collected=amount, status='imported', points_wanted=points,
             base_points=points, base_rate=self.config.base_rate, rounding=self.config.award_rounding,
             tier_id=tier.tier_id, tier_multiplier=tier.multiplier, tier_after=member.tier_id, tier_changed=False)
+        if self.config.stacking != 'additive':
+            event['rules'] = {'stacking': self.config.stacking, 'rules': []}
         self._record_activity(member, event['day'], purchases=1, basis=amount, earned=points)
         member.sales[event['journal_no']] = Sale(event['journal_no'], [Line(1, merchant_id, amount, True, {})], imported=points)
         self.members[member_id] = member

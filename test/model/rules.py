@@ -274,6 +274,11 @@ class Award(Earned):
         shares = spread(value, [value * line.basis / basis for line in self.eligible])
         return [(line.line_no, share) for line, share in zip(self.eligible, shares)]
 
+    def give_nothing(self, who):
+        """What such rules gave is not given."""
+        for parts in chain(self.points.values(), self.growth.values()):
+            parts[:] = [(rule, 0 if who(rule) else value) for rule, value in parts]
+
     # what is asked of it
 
     @property
