@@ -33,8 +33,10 @@ class Days:
         last = last_day(policy, day)
         if last is None:
             return None
-        least = self.start_of(self.day_of(active_at) + min_life_days * ONE_DAY)
-        return max(self.start_of(last + ONE_DAY), least, active_at)
+        end = max(self.start_of(last + ONE_DAY), active_at)
+        if min_life_days:
+            end = max(end, self.start_of(self.day_of(active_at) + min_life_days * ONE_DAY))
+        return end
 
     def last_day_before(self, instant):
         """The last day with a moment before that one, a day that begins then not counted."""

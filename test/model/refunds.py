@@ -50,7 +50,7 @@ class LineState:
         """The line as if only what is left of it had been sold."""
         line, facts = self.line, dict(self.line.facts)
         if 'quantity' in facts:
-            facts['quantity'] -= self.quantity
+            facts['quantity'] = facts['quantity'] - self.quantity or None
         return replace(line, amount=self.left, facts=facts, tendered=line.tendered - self.money,
                        points_tendered=line.points_tendered - self.points)
 

@@ -27,7 +27,7 @@ class Returns:
         if plan.chance(0.07) or not self.sold:
             return self._before_its_sale()
         order = self._order()
-        if plan.chance(0.05) and self.begun:
+        if plan.chance(0.15) and self.begun:
             return self._exchange()
         if plan.chance(0.05):
             return self._spoiled(self._refund(order))

@@ -1,5 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
-\set tests 103
+\set tests 113
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -154,14 +154,50 @@ ROLLBACK TO exchange;
 -- 40.00 x 2; then 60.00 x 2 and 30.00
 SELECT is(swap('ex', 'X-2', 40, 'X-1') || ', ' || swap('ex', 'X-3', 90, 'X-1'), 'posted 80, posted 150', 'in parts');
 ROLLBACK TO exchange;
--- exchanged again and again, with other base rates: 60.00 x 2; then 40.00 x 2, 50.00 of March and 10.00 x 3; then the same once more
+-- exchanged again and again, at other base rates. X-2 is 100.00 x 2 and 50.00. Of the first 60.00, 40.00 are old; X-4 is 60.00 x 2, 30.00 and 10.00 x 3;
+-- X-5 is the same; of the first 10.00 of its 50.00, 6.00 x 2, 3.00 and 1.00 x 3, then 24.00 x 2, 12.00 and 4.00 x 3
 SELECT is(swap('ex', 'X-2', 150, 'X-1') || '; ' || back('X-2', 'R-1', at => '2024-04-02 11:00+08'), 'posted 250; 150.00 cash 150.00, clawed 250', 'an exchange, returned');
 UPDATE program SET base_rate = 3;
-SELECT is(swap('ex', 'X-3', 60, 'X-2', '2024-04-02 12:00+08') || ', ' || swap('ex', 'X-4', 100, 'X-2', '2024-04-02 12:00+08'), 'posted 120, posted 160', 'exchanged for others they earn as they were bought first');
-SELECT is(back('X-4', 'R-1', at => '2024-05-02 11:00+08') || ', ' || swap('ex', 'X-5', 100, 'X-4', '2024-05-02 12:00+08'), '100.00 cash 100.00, clawed 160, posted 160', 'and again');
+SELECT is(swap('ex', 'X-3', 60, 'X-2', '2024-04-02 12:00+08') || ', ' || swap('ex', 'X-4', 100, 'X-2', '2024-04-02 12:00+08'), 'posted 100, posted 180', 'exchanged for others they earn as they were bought first');
+SELECT is(back('X-4', 'R-1', at => '2024-05-02 11:00+08') || ', ' || swap('ex', 'X-5', 100, 'X-4', '2024-05-02 12:00+08'), '100.00 cash 100.00, clawed 180, posted 180', 'and again');
 SELECT is(back('X-5', 'R-1', 50, at => '2024-06-02 11:00+08') || ', ' || swap('ex', 'X-6', 10, 'X-5', '2024-06-02 12:00+08') || ', ' || swap('ex', 'X-7', 40, 'X-5', '2024-06-02 12:00+08', '[{"amount": 30}, {"amount": 10}]'),
-          '50.00 cash 50.00, clawed 80, posted 20, posted 70', 'in parts, what is oldest first');
+          '50.00 cash 50.00, clawed 90, posted 18, posted 72', 'in parts');
 SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+ROLLBACK TO exchange;
+-- 60.00 of 150.00 back are 100 points, 40.00 x 2 and 20.00
+SELECT is(swap('ex', 'X-2', 150, 'X-1') || '; ' || back('X-2', 'R-1', 60, at => '2024-04-02 11:00+08'), 'posted 250; 60.00 cash 60.00, clawed 100', 'a part of an exchange, returned');
+UPDATE program SET base_rate = 3;
+SELECT is(swap('ex', 'X-3', 60, 'X-2', '2024-04-02 12:00+08') || ', ' || wallet('ex'), 'posted 100, 150 to 26-03-11 + 100 to 26-04-03 = 250', 'a change of size makes and loses no points');
+ROLLBACK TO exchange;
+-- ten exchanges are looked through: the eleventh earns as the first of them was judged, at 1 point a unit
+SELECT is(string_agg(swap('ex', 'Y-' || n, 100, CASE n WHEN 1 THEN 'X-1' ELSE 'Y-' || n - 1 END) || ' ' || back('Y-' || n, 'R-1', at => '2024-03-10 12:00+08'), ', ' ORDER BY n), repeat('posted 200 100.00 cash 100.00, clawed 200, ', 10) || 'posted 200 100.00 cash 100.00, clawed 200', 'eleven times')
+  FROM generate_series(1, 11) n;
+SELECT is(swap('ex', 'Y-12', 100, 'Y-11'), 'posted 100', 'and the twelfth');
+ROLLBACK TO exchange;
+-- 100.00 as then x 2 and 500 that were kept: 700, of which 200 were taken back
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during, refund_mode) VALUES (13, 'kept', 'A gift to keep', 'active', 'bonus_points', 500, '[2024-02-01,2024-03-01)', 'none'), (14, 'grown', 'Growth to keep', 'active', 'growth', 1, '[2024-02-01,2024-03-01)', 'none');
+SELECT is(sale('keep', 'K-1', 100) || '; ' || back('K-1', 'R-1', at => '2024-03-10 11:00+08') || '; ' || swap('keep', 'K-2', 100, 'K-1') || ', ' || wallet('keep') || ', ' || days('keep'),
+          'posted 700; 100.00 cash 100.00, clawed 200; posted 200, 500 to 26-02-02 + 200 to 26-03-11 = 700, 02-01: 0 0.00 500 100, 0 100.00 0.00; 03-10: 1 100.00 200 0, 0 0.00 100.00', 'what was kept is not given again');
+SELECT is(string_agg(concat_ws(' ', code, outcome, e.points, e.growth), ', ' ORDER BY rule_id), 'february applied 100, kept applied 0, grown applied 0', 'and it is said')
+  FROM journal, jsonb_to_recordset(rules -> 'rules') e (rule_id integer, code text, outcome text, points bigint, growth bigint) WHERE order_ref = 'K-2' AND verb = 'accrual';
+ROLLBACK TO exchange;
+-- an order whose award was not posted has nothing to keep: 100.00 as of now
+SELECT is(sale('late', 'L-1', 100, posted => '2024-03-10 10:00+08') || '; ' || back('L-1', 'R-1', at => '2024-03-10 11:00+08') || '; ' || swap('late', 'L-2', 100, 'L-1') || ', ' || back('L-2', 'R-1', at => '2024-03-10 13:00+08') || '; ' || swap('late', 'L-3', 100, 'L-2'),
+          'review 0; 100.00 cash 100.00; posted 100, 100.00 cash 100.00, clawed 100; posted 100', 'goods of a purchase under review earn as of now');
+ROLLBACK TO exchange;
+-- an imported one as of then, whatever the stacking is now: 100.00 x (1 + 1 + 2)
+INSERT INTO earn_rule (rule_id, code, name, status, effect, value, valid_during) VALUES (15, 'thrice', 'Triple in February', 'active', 'multiplier', 3, '[2024-02-01,2024-03-01)');
+SELECT import_purchases(ARRAY[ROW(m('ex'), 1, 100, 'I-1', '2024-02-01 12:00+08', NULL, 0)]::purchase_import[]) \gset
+UPDATE program SET stacking = 'multiply';
+SELECT is(back('I-1', 'R-1', at => now()) || '; ' || swap('ex', 'I-2', 100, 'I-1', now()) || '; ' || back('I-2', 'R-1', at => now()) || '; ' || swap('ex', 'I-3', 100, 'I-2', now()),
+          '100.00 cash 100.00; posted 400; 100.00 cash 100.00, clawed 400; posted 400', 'goods of an imported purchase');
+UPDATE program SET stacking = 'additive';
+ROLLBACK TO exchange;
+-- of two parts each may be awarded, and both not: 6 x 10^14 points, twice
+UPDATE program SET base_rate = 100;
+SELECT is(sale('much', 'B-1', 3000000000000) || '; ' || back('B-1', 'R-1', at => '2024-03-10 11:00+08'), 'posted 600000000000000; 3000000000000.00 cash 3000000000000.00, clawed 600000000000000', 'a very large order');
+UPDATE program SET base_rate = 200;
+SELECT is(code($$SELECT swap('much', 'B-2', 6000000000000, 'B-1')$$) || ', ' || code($$SELECT accrue_points(m('much'), 1, 6000000000000, 'B-2', '2024-03-10 12:00+08', exchange_of => 'B-1', at => '2024-05-10 12:00+08')$$), '22003, 22003', 'more points than an award may have, be it under review');
 ROLLBACK TO exchange;
 -- lines in that proportion: 100 / 150 of 90.00 / 60.00 = 60.00 / 40.00; (60.00 + 40.00) x 2 + 30.00 + 20.00
 SELECT is(swap('ex', 'X-2', 150, 'X-1', lines => '[{"amount": 90}, {"amount": 60}]'), 'posted 250', 'lines are divided alike');

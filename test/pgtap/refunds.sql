@@ -1,5 +1,5 @@
 -- Refunds: doc/refunds.md line by line. What a return comes to, what it undoes, and what it refuses.
-\set tests 276
+\set tests 277
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -100,6 +100,11 @@ VALUES (3, 'small', 'Small orders', 'active', 'multiplier', 2, 'order_basis < 60
        (4, 'twice', 'A bonus asked again', 'active', 'bonus_points', 10, 'order_basis > 10', 'reevaluate');
 -- 550 x 2 + 10 = 1,110, 910 kept; 5 x 2 = 10, no bonus
 SELECT is(step_down('small', 350, 545, 5), 'posted 910; 350.00 cash 350.00; 545.00 cash 545.00, clawed 900; 5.00 cash 5.00, clawed 10', 'never is more kept than was kept before');
+UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
+-- none left of a line that cost more: its quantity is not known, the condition fails nowhere, and the rule stays with the other line
+INSERT INTO earn_rule (rule_id, code, name, status, scope, effect, value, condition, refund_mode) VALUES (31, 'dear', 'Dear ones', 'active', 'line', 'multiplier', 2, 'line_amount / quantity > 5', 'reevaluate');
+SELECT is(sale('none', 'S-3', 100, '[{"amount": 40, "quantity": 2}, {"amount": 60, "quantity": 3}]') || '; ' || back('S-3', 'R-1', lines => '[{"line_no": 2, "quantity": 3, "amount": 50}]'),
+          'posted 200; 50.00 cash 50.00, clawed 110', '80 and 10 are left');
 UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
 
 -- ------------------------------------------------------------------ what members were and rules said then

@@ -1,0 +1,4 @@
+-- 30-comment.sql: what columns of version 1 tell since version 2
+
+COMMENT ON COLUMN membership.journal.rules IS 'Earning rules that matched or failed: {"stacking", "rules": [{rule_id, version, code, outcome, effect, value, points or growth, lines}]}, with rule_version (and, of an exchange, the purchases exchanged for it) all that the award was computed by; NULL = additive, none.';
+COMMENT ON TABLE membership.exchange IS 'Which part of what was returned of a purchase was exchanged for another (换货): that part earned as the goods did when they were bought.';
