@@ -32,14 +32,6 @@ $$;
 CREATE TABLE public.result (LIKE membership.batch_result);
 SQL
 
-sub new_database
-{
-	my ($name) = @_;
-	$node->safe_psql('postgres', "CREATE DATABASE $name");
-	$node->safe_psql($name, "CREATE EXTENSION membership; $setup");
-	return $name;
-}
-
 my $calls = "pg_stat_activity WHERE query LIKE 'CALL membership.accrue_from%'";
 my $posted = q(SELECT count(*) FROM membership.journal WHERE verb = 'accrual');
 my $sound = 'SELECT * FROM membership.verify()';
@@ -47,8 +39,8 @@ my ($out, $err);
 
 # ------------------------------------------------------------------ the same as single calls
 
-new_database('single');
-new_database('bulk');
+new_database($node, 'single', $setup);
+new_database($node, 'bulk', $setup);
 my $single = $node->safe_psql('single', <<'SQL');
 CREATE FUNCTION pg_temp.post() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -98,7 +90,7 @@ SQL
 
 # ------------------------------------------------------------------ chunks stay, and the rest is made up for
 
-new_database('killed');
+new_database($node, 'killed', $setup);
 # Somebody holds a member whose purchases begin in the third chunk.
 $node->safe_psql('killed', q(SELECT membership.enroll_member('card', 'slow', at => '2024-01-01 09:00+08')));
 my $query = q(SELECT CASE WHEN n > 2100 THEN 101 ELSE member_id END AS member_id, merchant_id, amount, order_ref, at
@@ -156,7 +148,7 @@ is($node->safe_psql('killed', $sound), '', 'and sound');
 
 # ------------------------------------------------------------------ whose query it is
 
-new_database('rights');
+new_database($node, 'rights', $setup);
 $node->safe_psql('rights', <<'SQL');
 CREATE ROLE till LOGIN;
 CREATE ROLE stranger LOGIN;
@@ -279,7 +271,7 @@ is($node->safe_psql('rights', "CALL membership.accrue_from(\$q\$$_\$q\$)"), '1|0
 
 # ------------------------------------------------------------------ memory
 
-new_database('large');
+new_database($node, 'large', $setup);
 sub private_memory
 {
 	my ($pid) = @_;
@@ -314,7 +306,7 @@ is($node->safe_psql('large', $sound), '', 'and they are sound');
 
 # ------------------------------------------------------------------ COPY into a table with accrue_trigger
 
-new_database('copied');
+new_database($node, 'copied', $setup);
 $node->safe_psql('copied', <<'SQL');
 CREATE TABLE sale (buyer bigint, shop integer, total numeric, id integer);
 CREATE TRIGGER earn AFTER INSERT ON sale FOR EACH ROW

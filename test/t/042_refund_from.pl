@@ -39,14 +39,6 @@ $$;
 CREATE TABLE public.result (LIKE membership.refund_result);
 SQL
 
-sub new_database
-{
-	my ($name) = @_;
-	$node->safe_psql('postgres', "CREATE DATABASE $name");
-	$node->safe_psql($name, "CREATE EXTENSION membership; $setup");
-	return $name;
-}
-
 my $calls = "pg_stat_activity WHERE query LIKE 'CALL membership.refund_from%'";
 my $posted = q(SELECT count(*) FROM membership.journal WHERE verb = 'refund');
 my $sound = 'SELECT * FROM membership.verify()';
@@ -56,8 +48,8 @@ sub without_clock { return rows($node, $_[0]) =~ s/^(refund_claim\|(?:[^,]*,){6}
 
 # ------------------------------------------------------------------ the same as single calls
 
-new_database('single');
-new_database('bulk');
+new_database($node, 'single', $setup);
+new_database($node, 'bulk', $setup);
 my $single = $node->safe_psql('single', <<'SQL');
 CREATE FUNCTION pg_temp.post() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -129,7 +121,7 @@ SQL
 
 # ------------------------------------------------------------------ chunks stay, and the rest is made up for
 
-new_database('killed');
+new_database($node, 'killed', $setup);
 my ($in, $held) = ('', '');
 my $holder = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('killed') ], '<', \$in, '>', \$held, IPC::Run::timeout(300));
 sub hold
@@ -190,7 +182,7 @@ is($node->safe_psql('killed', $sound), '', 'all of it is sound');
 
 # ------------------------------------------------------------------ whose query it is
 
-new_database('rights');
+new_database($node, 'rights', $setup);
 $node->safe_psql('rights', <<'SQL');
 CREATE ROLE till LOGIN;
 CREATE ROLE stranger LOGIN;

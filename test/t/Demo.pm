@@ -8,7 +8,7 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Utils;
 use Test::More;
-our @EXPORT = qw(make_programme definitions parsed_again rows readings same refused rules_go_on storm start_call);
+our @EXPORT = qw(make_programme new_database definitions parsed_again rows readings same refused rules_go_on storm start_call);
 
 # PostgreSQL::Test::Utils keeps what a script dies of to its log
 $SIG{__DIE__} = sub { diag(@_) if !$^S };
@@ -55,6 +55,15 @@ sub make_programme
 	$node->safe_psql($database, 'CREATE EXTENSION membership' . (defined $version ? " VERSION '$version'" : ''));
 	$node->safe_psql($database, $programme);
 	return;
+}
+
+# new_database NODE, NAME, SET-UP: with the extension; its name
+sub new_database
+{
+	my ($node, $name, $setup) = @_;
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	$node->safe_psql($name, "CREATE EXTENSION membership; $setup");
+	return $name;
 }
 
 # One line per defined thing of the schema and what there is to say of it.
