@@ -283,7 +283,7 @@ COMMENT ON FUNCTION membership._doctor_sweep IS 'Whether the sweeps have run in 
 CREATE FUNCTION membership._doctor_backlog() RETURNS SETOF membership.finding
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT 'parked refunds', CASE WHEN r.number = 0 THEN 'ok' ELSE 'warning' END, format('%s refunds have waited for their sale for more than a week.', r.number),
-           CASE WHEN r.number > 0 THEN 'See membership.refund_exception, and find out what became of the sales.' END
+           CASE WHEN r.number > 0 THEN 'See membership.refund_exception, find out what became of the sales, and close those that will not come: membership.close_refund_exception().' END
       FROM (SELECT count(*) AS number FROM membership.refund_exception e
              WHERE e.status = 'parked' AND e.parked_at < statement_timestamp() - interval '7 days') r
     UNION ALL

@@ -9,7 +9,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('EXECUTE', 'PROCEDURE', '{application,operator}', '{accrue_from,refund_from}'),
         ('EXECUTE', 'PROCEDURE', '{operator}', '{expire_points,release_holds,announce_expiry,prune_context}'),
         ('EXECUTE', 'FUNCTION', '{application,operator,analyst}', '{statement,balance_at}'),
-        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,merge_members,erase_member,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
+        ('EXECUTE', 'FUNCTION', '{operator}', '{set_member_status,merge_members,erase_member,set_tier,adjust_points,review_accrual,correct_purchase,reassign_purchase,close_refund_exception,retry_accrual_errors,try_condition,import_members,import_lots,import_purchases,import_tiers}'),
         ('EXECUTE', 'FUNCTION', '{operator,analyst}', '{verify}'),
         ('EXECUTE', 'FUNCTION', '{operator}', '{schedule_jobs,unschedule_jobs,doctor,_cron_setting,_in_cron_database,_sweep,_cron_nightly,_planned_jobs,_need_cron,_need_program,_table_version,_doctor_owner,_doctor_version,_doctor_setting,_doctor_job,_doctor_sweep,_doctor_backlog}'),
         ('SELECT', 'TABLE', '{operator}', '{_due}'),

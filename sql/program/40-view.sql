@@ -167,9 +167,12 @@ SELECT r.rule_id, r.code, r.name, r.status, count(DISTINCT (u.member_id, u.journ
                 AND (j.status IN ('posted', 'pending')
                      OR EXISTS (SELECT FROM membership.journal a
                                  WHERE a.member_id = j.member_id AND a.refers_to = j.journal_no
-                                   AND a.verb = 'review' AND a.reason_code = 'approved'))) u USING (rule_id)
+                                   AND a.verb = 'review' AND a.reason_code = 'approved'))
+                AND NOT EXISTS (SELECT FROM membership.journal c
+                                 WHERE c.member_id = j.member_id AND c.refers_to = j.journal_no
+                                   AND c.verb IN ('correction', 'reassignment'))) u USING (rule_id)
  GROUP BY r.rule_id;
-COMMENT ON VIEW membership.rule_effect IS 'What each earning rule has given: purchases, members, points and growth value, over all of its versions.';
+COMMENT ON VIEW membership.rule_effect IS 'What each earning rule has given: purchases, members, points and growth value, over all of its versions. Corrected and reassigned purchases count once; what refunds took back is not counted off.';
 
 CREATE OR REPLACE VIEW membership.rule_error AS
 SELECT f.rule_id, r.code, f.version, f.sqlstate, f.message, count(*) AS failures, max(j.posted_at) AS last_at
@@ -197,7 +200,7 @@ SELECT c.merchant_id, c.order_ref, c.refund_ref,
        (c.request ->> 'amount')::numeric(18, @digits@) AS amount, c.excess, c.parked_at, nullif(c.member_id, 0) AS member_id, c.journal_no
   FROM membership.refund_claim c
  WHERE c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.clipped);
-COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all.';
+COMMENT ON VIEW membership.refund_exception IS 'Refunds that somebody should look at: parked ones wait for their sale; of those that exceed it, excess (currency) could not be applied. amount: as called, NULL = by lines, or all. close_refund_exception() takes one off.';
 
 CREATE OR REPLACE VIEW membership.clawback_loss AS
 SELECT r.posted_id AS member_id, r.journal_no, j.merchant_id, j.order_ref, j.posted_at, r.loss AS points, r.cash_shortfall

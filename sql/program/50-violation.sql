@@ -239,7 +239,7 @@ SELECT r.member_id, 'place_of_a_sale_has_its_refund', format('merchant %s order 
   FROM membership.receipt r
  WHERE r.member_id = 0
    AND NOT EXISTS (SELECT FROM membership.refund_claim c WHERE c.merchant_id = r.merchant_id AND c.order_ref = r.order_ref
-                                                           AND c.parked_at IS NOT NULL AND c.excess IS NULL)
+                                                           AND c.parked_at IS NOT NULL AND (c.excess IS NULL OR c.request ? 'closed'))
 UNION ALL
 SELECT r.member_id, 'nothing_is_parked_after_the_sale', format('merchant %s order %s refund %s: applied', r.merchant_id, r.order_ref, c.refund_ref), 'parked'
   FROM membership.refund_claim c

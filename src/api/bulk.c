@@ -86,6 +86,17 @@ map_columns(Load *load)
     mbr_check_map(&load->map, "query");
 }
 
+static void
+need_result_column(const Load *load, Oid table, const char *name)
+{
+    if (get_attnum(table, name) != InvalidAttrNumber)
+        return;
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("result_table has no column \"%s\"", name),
+             errdetail("It needs the columns of type membership.%s.", load->bulk->result_type),
+             errhint("CREATE TABLE %s (LIKE membership.%s).", get_rel_name(table), load->bulk->result_type)));
+}
+
 /* The caller's own INSERT into the caller's own table. */
 static void
 prepare_report(Load *load, Oid table)
@@ -100,6 +111,7 @@ prepare_report(Load *load, Oid table)
     initStringInfo(&names);
     initStringInfo(&values);
     for (int i = 0; i < row->natts; i++) {
+        need_result_column(load, table, NameStr(TupleDescAttr(row, i)->attname));
         appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", NameStr(TupleDescAttr(row, i)->attname));
         appendStringInfo(&values, "%s$%d", i == 0 ? "" : ", ", i + 1);
         types[i] = TupleDescAttr(row, i)->atttypid;

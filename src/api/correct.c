@@ -60,33 +60,34 @@ find_order(const Correction *correction)
 }
 
 static void
-refuse(const Correction *correction, const char *why)
+refuse(const Correction *correction, const char *why, const char *hint)
 {
-    ereport(ERROR,
-            (errcode(MBR_ERR_NOT_CORRECTABLE),
-             errmsg("order \"%s\" cannot be corrected", correction->key.order_ref), errdetail("%s", why),
-             errhint("Refund it, and accrue what is right under another order_ref.")));
+    ereport(ERROR, (errcode(MBR_ERR_NOT_CORRECTABLE),
+                    errmsg("order \"%s\" cannot be %s", correction->key.order_ref,
+                           correction->to_member_id != 0 ? "reassigned" : "corrected"),
+                    errdetail("%s", why), errhint("%s", hint)));
 }
 
 static void
 check_order(const Correction *correction, const MbrWork *work)
 {
+    static const char *const instead = "Refund it, and accrue what is right under another order_ref.";
     const MbrSale *sale = &correction->sale;
 
     if (sale->member_id != work->member.member_id)
-        refuse(correction, "Its member was merged into another.");
+        refuse(correction, "Its member was merged into another.", instead);
     if (mbr_refunded_sum(correction->session, correction->config, sale).count > 0)
-        refuse(correction, "Goods of it were returned.");
+        refuse(correction, "Goods of it were returned.", instead);
     if (sale->undecided)
-        refuse(correction, "It is under review.");
+        refuse(correction, "It is under review.", "Decide it first: review_accrual().");
     if (correction->to_member_id != 0 && sale->event.purchase.status == MBR_ACCRUAL_REVIEW && !sale->granted)
-        refuse(correction, "Its review was rejected.");
+        refuse(correction, "Its review was rejected.", instead);
     if (sale->event.purchase.status == MBR_ACCRUAL_IMPORTED)
-        refuse(correction, "It was imported.");
+        refuse(correction, "It was imported.", instead);
     if (sale->as_then > 0)
-        refuse(correction, "Goods were exchanged for it.");
+        refuse(correction, "Goods were exchanged for it.", instead);
     if (correction->to_member_id != 0 && sale->event.purchase.points_tendered > 0)
-        refuse(correction, "The member's points paid for it.");
+        refuse(correction, "The member's points paid for it.", instead);
 }
 
 /* ------------------------------------------------------------------ taking back */

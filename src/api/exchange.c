@@ -72,12 +72,14 @@ mbr_exchange_find(MbrSession *session, const MbrPurchaseArgs *args, const MbrCon
     if (!mbr_find_receipt(session, args->merchant_id, args->exchange_of, &receipt) ||
         receipt.member_id != args->member_id ||
         !mbr_sale_read(session, config, receipt.member_id, receipt.journal_no, sale))
-        ereport(ERROR,
-                (errcode(MBR_ERR_NO_ORDER),
-                 errmsg("member " INT64_FORMAT " has no order \"%s\" at merchant %d", args->member_id,
-                        args->exchange_of, args->merchant_id),
-                 errdetail("exchange_of names the order of the same member and merchant that was returned."),
-                 errhint("Check exchange_of, or leave it out.")));
+        ereport(
+            ERROR,
+            (errcode(MBR_ERR_NO_ORDER),
+             errmsg("member " INT64_FORMAT " has no order \"%s\" at merchant %d", args->member_id,
+                    args->exchange_of, args->merchant_id),
+             errdetail("exchange_of names an order of the same member and merchant whose goods came back, "
+                       "after its sale."),
+             errhint("Check exchange_of, or repeat the call when that sale has come.")));
     exchange.purchase_no = receipt.journal_no;
     before = mbr_exchanged(session, config, receipt.member_id, receipt.journal_no);
     left = mbr_refunded_sum(session, config, sale).amount - before;

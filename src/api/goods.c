@@ -17,6 +17,14 @@ refuse_excess(const char *what, const char *left)
 }
 
 static void
+refuse_line_excess(int line_no, const char *what, const char *left, const char *sold)
+{
+    ereport(ERROR, (errcode(MBR_ERR_NOTHING_LEFT),
+                    errmsg("%s is more than is left of line %d of the order", what, line_no),
+                    errdetail("%s of %s is left.", left, sold), errhint("Refund what is left of the line.")));
+}
+
+static void
 refuse_line(int line_no, const char *why, const char *hint)
 {
     ereport(ERROR,
@@ -67,9 +75,10 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
     }
     if (whole > 0 && returned[i].quantity + quantity > whole) {
         if (!args->clip)
-            refuse_excess(
-                psprintf("quantity %s of line %d", mbr_rate_text(quantity, MBR_RATE_DIGITS), arg->line_no),
-                mbr_rate_text(whole - returned[i].quantity, MBR_RATE_DIGITS));
+            refuse_line_excess(arg->line_no,
+                               psprintf("quantity %s", mbr_rate_text(quantity, MBR_RATE_DIGITS)),
+                               mbr_rate_text(whole - returned[i].quantity, MBR_RATE_DIGITS),
+                               mbr_rate_text(whole, MBR_RATE_DIGITS));
         *clipped = true;
         quantity = whole - returned[i].quantity;
     }
@@ -77,8 +86,9 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
         amount = worth_of(line, quantity, whole, &returned[i]);
     left = line->amount - returned[i].amount;
     if (amount > left && !args->clip)
-        refuse_excess(psprintf("%s of line %d", mbr_money_text(amount, config->digits), arg->line_no),
-                      mbr_money_text(left, config->digits));
+        refuse_line_excess(arg->line_no, mbr_money_text(amount, config->digits),
+                           mbr_money_text(left, config->digits),
+                           mbr_money_text(line->amount, config->digits));
     *clipped = *clipped || amount > left;
     returned[i].amount += Min(amount, left);
     returned[i].quantity += quantity;
@@ -112,20 +122,24 @@ mbr_goods_check_sum(const MbrRefundArgs *args, int64 amount, int64 sum, int digi
                  errhint("Leave amount out.")));
 }
 
+/* Of one that is clipped, what amount names beyond the lines cannot be applied, either. */
 static int64
 return_lines(const MbrRefundArgs *args, const MbrConfig *config, const MbrPurchase *sale,
              MbrReturned *returned, bool *clipped)
 {
     int64 before = mbr_return_left(sale, returned);
-    int64 excess = 0, sum;
+    int64 excess = 0, sum, amount;
 
     for (int i = 0; i < args->nlines; i++)
         excess += return_line(args, &args->lines[i], config, sale, returned, clipped);
+    if (args->amount == NULL)
+        return excess;
     sum = before - mbr_return_left(sale, returned) + excess;
-    if (args->amount != NULL && !args->clip)
-        mbr_goods_check_sum(args, mbr_purchase_amount(args->amount, config->digits, "amount"), sum,
-                            config->digits);
-    return excess;
+    amount = mbr_purchase_amount(args->amount, config->digits, "amount");
+    if (!args->clip || amount < sum)
+        mbr_goods_check_sum(args, amount, sum, config->digits);
+    *clipped = *clipped || amount > sum;
+    return excess + amount - sum;
 }
 
 /* A line is closed when nothing is left of it; one of net 0 with the last of the order. */

@@ -273,8 +273,29 @@ check_member(MbrSession *session, const MbrRefundArgs *args, int64 member_id)
     if (!is_of_member(session, args, member_id))
         ereport(ERROR, (errcode(MBR_ERR_OTHER_MEMBER),
                         errmsg("receipt \"%s\" has been credited to another member", args->key.order_ref),
-                        errdetail("member_id is not the receipt's."),
+                        errdetail("member_id " INT64_FORMAT " is not the receipt's.", args->member_id),
                         errhint("Leave member_id out: the receipt knows it.")));
+}
+
+static void
+raise_parked_for_other(const MbrRefundArgs *args)
+{
+    ereport(ERROR,
+            (errcode(MBR_ERR_OTHER_MEMBER),
+             errmsg("refund \"%s\" waits for a sale of another member", args->key.refund_ref),
+             errdetail("The first call with it named another member than " INT64_FORMAT ".", args->member_id),
+             errhint("If that was wrong, close_refund_exception() ends it; give the right one another "
+                     "refund_ref.")));
+}
+
+static void
+raise_not_applied(const MbrRefundArgs *args)
+{
+    ereport(ERROR,
+            (errcode(MBR_ERR_NOTHING_LEFT), errmsg("refund \"%s\" was not applied", args->key.refund_ref),
+             errdetail("It came before its sale, and was closed, or the sale was another member's or had not "
+                       "what it asks for."),
+             errhint("Refund what came back under another refund_ref.")));
 }
 
 /* Whether the key was used before; MB201 for other content. */
@@ -286,8 +307,10 @@ is_repeated(MbrSession *session, const MbrRefundArgs *args, int64 hash, const Mb
 
     if (!mbr_refund_claim_find(session, &args->key, &claim))
         return false;
-    if (claim.member_id != 0)
+    if (claim.journal_no != 0)
         check_member(session, args, claim.member_id);
+    else if (claim.parked && claim.member_id != 0 && !is_of_member(session, args, claim.member_id))
+        raise_parked_for_other(args);
     if (claim.payload_hash != hash)
         mbr_raise_other_content("refund_ref", args->key.refund_ref);
     if (claim.journal_no != 0)
@@ -295,10 +318,7 @@ is_repeated(MbrSession *session, const MbrRefundArgs *args, int64 hash, const Mb
     else if (claim.parked)
         *result = (MbrRefundResult){.duplicate = true};
     else
-        ereport(ERROR,
-                (errcode(MBR_ERR_NOTHING_LEFT), errmsg("nothing was left of the order for this refund"),
-                 errdetail("It came before its sale, and could not be applied when that came."),
-                 errhint("See refund_exception.")));
+        raise_not_applied(args);
     return true;
 }
 

@@ -112,6 +112,24 @@ mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundK
     (void)mbr_plan_run(session, MBR_PLAN_END_PARKED, &args);
 }
 
+/* A sale under way has the place, and its refunds with it. */
+MbrCloseResult
+mbr_refund_close(MbrSession *session, const MbrRefundKey *key, const char *reason)
+{
+    MbrArgs args = key_args(key);
+
+    args.n = 2;
+    (void)mbr_plan_run(session, MBR_PLAN_KEEP_PLACE, &args);
+    args = key_args(key);
+    mbr_arg_text(&args, reason);
+    if (mbr_plan_run(session, MBR_PLAN_CLOSE_REFUND, &args) == 1)
+        return MBR_CLOSE_DONE;
+    args = key_args(key);
+    if (mbr_plan_run(session, MBR_PLAN_FIND_CLOSED_REFUND, &args) == 0)
+        return MBR_CLOSE_NONE;
+    return mbr_col_bool(0, 1) ? MBR_CLOSE_KNOWN : MBR_CLOSE_APPLIED;
+}
+
 /* ------------------------------------------------------------------ what a refund asks of its sale */
 
 static MbrArgs

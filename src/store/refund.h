@@ -49,6 +49,15 @@ extern MbrParked *mbr_refunds_parked(MbrSession *session, int merchant_id, const
 extern void mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundKey *key,
                               int64 member_id, int64 journal_no, int64 excess, bool clipped);
 
+/* An operator settled by other means what waits for its sale, or exceeded it: it is not applied any more. */
+typedef enum MbrCloseResult {
+    MBR_CLOSE_DONE,
+    MBR_CLOSE_KNOWN,   /* closed before */
+    MBR_CLOSE_APPLIED, /* its sale took all of it */
+    MBR_CLOSE_NONE     /* none was parked */
+} MbrCloseResult;
+extern MbrCloseResult mbr_refund_close(MbrSession *session, const MbrRefundKey *key, const char *reason);
+
 /* What refunds of a sale add up to. */
 typedef struct MbrRefunded {
     int64 count;

@@ -241,6 +241,16 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "UPDATE membership.refund_claim SET member_id = $4, journal_no = $5, excess = $6, clipped = $7 "
         "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3",
         "ITTLLNB"},
+    [MBR_PLAN_CLOSE_REFUND] = {
+        "UPDATE membership.refund_claim SET excess = coalesce(excess, 0), clipped = false, request = request || "
+        "jsonb_build_object('closed', jsonb_build_object('by', session_user, 'at', clock_timestamp(), 'reason', $4)) "
+        "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3 AND parked_at IS NOT NULL "
+        "AND (excess IS NULL OR clipped)",
+        "ITTT"},
+    [MBR_PLAN_FIND_CLOSED_REFUND] = {
+        "SELECT request ? 'closed' FROM membership.refund_claim "
+        "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3 AND parked_at IS NOT NULL",
+        "ITT"},
     [MBR_PLAN_LAST_REFUND] = {
         "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "
         "FROM (SELECT lines FROM membership.refund WHERE member_id = $1 AND purchase_no = $2 "

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from context import remainder_contexts
-from ledger import earliest_expiry_first, require
+from ledger import Refusal, earliest_expiry_first, require
 from money import ROUNDINGS, spread, to_minor_unit
 from rules import Award, Exchanged, Failure, match, meets, paying
 
@@ -190,6 +190,7 @@ class Claim:
     result: dict | None = None
     excess: Fraction | None = None     # of a parked one, when its sale has come
     clipped: bool = False      # whether a part of it could not be applied
+    closed: bool = False       # settled by other means
 
 
 NOTHING = {'amount': Fraction(0), 'cash_amount': Fraction(0), 'points_clawed': 0, 'points_restored': 0,
@@ -204,12 +205,15 @@ class Refunds:
                    'member_id': member_id}
         self._check_sum(request)
         require(merchant_id in self.merchants, 'MB003')
-        payload = (request['amount'], repr(lines), member_id, at)
+        payload = (request['amount'], repr(lines), at)
         key = (merchant_id, order_ref)
         claims = self.claims.setdefault(key, {})
         claim = claims.get(refund_ref)
         receipt = self.receipts.get(key)
-        require(receipt is None or member_id in (None, receipt[0]), 'MB202')
+        if claim is None or claim.result:
+            require(receipt is None or member_id in (None, receipt[0]), 'MB202')
+        elif claim.excess is None:
+            require(None in (member_id, claim.member_id) or member_id == claim.member_id, 'MB202')
         if claim:
             require(claim.payload == payload, 'MB201')
             require(claim.result or claim.excess is None, 'MB109')
@@ -254,8 +258,24 @@ class Refunds:
         """In the order in which they were parked, each as if it were called then."""
         times = list(times)
         for refund_ref, claim in self.claims.get(key, {}).items():
+            if claim.closed:
+                continue
             at = times.pop(0) if len(times) > 1 else times[0]
-            self._refund(claim, self.receipts[key], refund_ref, max(at, claim.parked_at), strict=False)
+            member_id, purchase_no = self.receipts[key][:2]
+            try:
+                self._refund(claim, self.receipts[key], refund_ref, max(at, claim.parked_at), strict=False)
+            except Refusal:
+                sale = self.members[member_id].sales[purchase_no]
+                claim.excess, claim.member_id, claim.clipped = self._worth_of(claim.request, sale), member_id, True
+
+    def close_refund_exception(self, merchant_id, order_ref, refund_ref, reason):
+        require(None not in (merchant_id, order_ref, refund_ref, reason), '22004')
+        require(order_ref and refund_ref and reason, '22023')
+        require(merchant_id in self.merchants, 'MB003')
+        claim = self.claims.get((merchant_id, order_ref), {}).get(refund_ref)
+        require(claim and claim.parked_at, 'MB009')
+        require(claim.closed or claim.excess is None or claim.clipped, 'MB009')
+        claim.excess, claim.clipped, claim.closed = claim.excess or Fraction(0), False, True
 
     def parked(self):
         """Orders that only refunds know."""
@@ -355,6 +375,7 @@ class Refunds:
             if state is None:
                 require(not strict, '22023')
                 excess += part or 0
+                total += part or 0
                 sale.clipped = True
                 continue
             asked = quantity
@@ -367,7 +388,10 @@ class Refunds:
             state.quantity += quantity
             state.closed = state.closed or state.left == 0 and (
                 state.line.amount > 0 or asked is None or state.quantity == state.line.facts.get('quantity', state.quantity))
-        require(not strict or amount in (None, total), '22023')
+        if amount is not None:
+            require(amount == total if strict else amount >= total, '22023')
+            excess += amount - total
+            sale.clipped = sale.clipped or amount > total
         return excess
 
     def _worth_of_line(self, state, quantity, part, strict):

@@ -31,6 +31,8 @@ class Returns:
             return self._exchange()
         if plan.chance(0.05):
             return self._spoiled(self._refund(order))
+        if plan.chance(0.04):
+            return self._close(self._refund(order))
         return self._refund(order)
 
     def _order(self):
@@ -49,9 +51,19 @@ class Returns:
         self.sold.pop()
         for _ in range(plan.pick((0, 0, 1, 2))):
             plan.checkout.todo.append(lambda: self._refund(sale))
+        refund = self._refund(sale)
+        if plan.chance(0.15):
+            plan.checkout.todo.append(lambda: self._close(refund))
         if plan.chance(0.9):
             plan.checkout.todo.append(lambda: self._rung_up(sale))
-        return self._refund(sale)
+        return refund
+
+    def _close(self, refund):
+        """That one, mostly, or one that was asked for lately."""
+        if self.plan.chance(0.5):
+            refund = self.plan.pick([asked for asked in self.plan.keyed[-40:] if asked['do'] == 'refund'] or [refund])
+        return {'do': 'close_exception', 'label': refund['label'], 'merchant_id': refund['merchant_id'],
+                'order_ref': refund['order_ref'], 'refund_ref': refund['refund_ref'], 'reason': 'settled in cash'}
 
     def _rung_up(self, sale):
         self.sold.append(sale)
@@ -72,6 +84,8 @@ class Returns:
             amounts = [line.get('amount') for line in operation['lines']]
             if None not in amounts and plan.chance(0.3):
                 operation['amount'] = sum(amounts)
+            elif plan.chance(0.1):
+                operation['amount'] = self._part_of(order['amount'])
         self.begun.append(order)
         plan.keyed.append(operation)
         return operation

@@ -338,6 +338,10 @@ class Simulation:
         self.expect('refund_order', self.ask('refund_order', **arguments), self.model.refund, **arguments)
         self.compare_others(member_id, self.owner(merchant_id, order_ref))
 
+    def do_close_exception(self, member_id, **arguments):
+        self.expect('close_refund_exception', self.ask('close_refund_exception', **arguments),
+                    self.model.close_refund_exception, **arguments)
+
     def do_correct(self, member_id, merchant_id, order_ref, **arguments):
         arguments.update(merchant_id=merchant_id, order_ref=order_ref)
         self.expect('correct_purchase', self.ask('correct_purchase', **arguments), self.model.correct, **arguments)
@@ -669,8 +673,10 @@ class Simulation:
         given, failed = {}, {}
         for member in self.model.members.values():
             approved = {event['refers_to'] for event in member.journal if event['reason_code'] == 'approved'}
+            mended = {event['refers_to'] for event in member.journal if event['verb'] in ('correction', 'reassignment')}
             for event in member.journal:
-                if event['status'] in ('posted', 'pending') or event['journal_no'] in approved:
+                if event['journal_no'] not in mended and (
+                        event['status'] in ('posted', 'pending') or event['journal_no'] in approved):
                     for told in (event['rules'] or {'rules': ()})['rules']:
                         if told['outcome'] == 'applied':
                             given.setdefault(told['rule_id'], []).append(

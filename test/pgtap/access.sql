@@ -210,7 +210,7 @@ SELECT grant_access('t_shop', 'application') \gset
 SELECT is(callable('t_shop'), :till_functions, 'functions of an application');
 SELECT is(usable('t_shop'), :till_tables, 'tables of an application');
 SELECT is(callable('t_operator'), 'accrue_batch accrue_from accrue_points accrue_trigger add_identity adjust_points announce_expiry attr_date authorize_points balance_at '
-          'capture_points correct_purchase doctor enroll_member erase_member expire_points find_member grant_points import_lots import_members import_purchases '
+          'capture_points close_refund_exception correct_purchase doctor enroll_member erase_member expire_points find_member grant_points import_lots import_members import_purchases '
           'import_tiers merge_members preview_accrual prune_context quote_redemption reassign_purchase redeem_points refund_from refund_order release_holds remove_identity '
           'replace_identity retry_accrual_errors reverse_redemption review_accrual schedule_jobs set_member_status set_tags set_tier statement '
           'transfer_points try_condition unschedule_jobs update_member verify void_points', 'functions of an operator');

@@ -104,7 +104,7 @@ SELECT is_empty($$
     $$, 'every constraint was given a name, beginning with its table''s');
 SELECT is_empty($$
     SELECT signature FROM routine
-     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|announce|authorize|capture|correct|create|enroll|erase|expire|find|grant|import|merge|preview|prune|quote|reassign|redeem|refund|release|remove|replace|retry|reverse|review|revoke|schedule|set|transfer|try|unschedule|update|upgrade|void)_[a-z])'
+     WHERE proname !~ '^(_[a-z]|(accrue|add|adjust|announce|authorize|capture|close|correct|create|enroll|erase|expire|find|grant|import|merge|preview|prune|quote|reassign|redeem|refund|release|remove|replace|retry|reverse|review|revoke|schedule|set|transfer|try|unschedule|update|upgrade|void)_[a-z])'
        AND proname NOT IN ('attr_date', 'balance_at', 'doctor', 'statement', 'verify')
     $$, 'functions are named verb_noun; private ones begin with _');
 SELECT is_empty($$

@@ -1,5 +1,5 @@
 -- Corrections: receipts that were mis-rung, or credited to the wrong member; goods exchanged for others.
-\set tests 113
+\set tests 115
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -57,6 +57,8 @@ SELECT is(sale('sta', 'A-14', 10), 'posted 10', 'another');
 SELECT is(fix('A-13', 100, 'C-1'), 'posted 400 regular', 'added up as then');
 UPDATE program SET stacking = 'additive';
 SELECT is(fix('A-14', 100, 'C-1'), 'posted 600 regular', 'multiplied as then');
+SELECT is(fix('A-14', 200, 'C-2') || ', ' || fix('A-14', 100, 'C-3'), 'posted 1200 regular, posted 600 regular', 'corrected more than once');
+SELECT is(ROW(purchases, points)::text, '(2,600)', 'rule_effect counts each once: 200 and 400') FROM rule_effect WHERE code = 'three';
 UPDATE earn_rule SET status = 'ended', effective_from = '2023-01-05' WHERE status = 'active';
 
 -- the first purchase stays the first: what is taken back was never there

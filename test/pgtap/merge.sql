@@ -282,7 +282,7 @@ SELECT is(a.points, 40::bigint, 'meets its sale by the new one') FROM accrue_poi
 SELECT is(balance, 1540::bigint, '10 of the 40 are taken back at once') FROM member_balance WHERE member_id = :uma;
 -- not corrected, moved or exchanged
 SELECT is(take(call), result, call) FROM (VALUES
-    ('SELECT correct_purchase(2, ''f4'', 11, NULL, ''C1'', ''x'')', 'MB110 order "f4" cannot be corrected'), ('SELECT reassign_purchase(2, ''f4'', m(''oda''), ''x'')', 'MB110 order "f4" cannot be corrected'),
+    ('SELECT correct_purchase(2, ''f4'', 11, NULL, ''C1'', ''x'')', 'MB110 order "f4" cannot be corrected'), ('SELECT reassign_purchase(2, ''f4'', m(''oda''), ''x'')', 'MB110 order "f4" cannot be reassigned'),
     ('SELECT accrue_points(m(''uma''), 2, 5, ''f7'', exchange_of => ''f2'')', format('MB009 member %s has no order "f2" at merchant 2', :uma))) c (call, result);
 SELECT is(format('%s %s', a.points, a.duplicate), '10 t', 'to whom it belongs already') FROM reassign_purchase(2, 'f4', :tia, 'x') a;
 SELECT accrue_points(m('oda'), 2, 7, 'f8') \gset

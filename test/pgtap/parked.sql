@@ -1,5 +1,5 @@
 -- Refunds that come before their sale: parked, applied when it comes by any road, and what of them it could not take.
-\set tests 59
+\set tests 83
 \ir setup.psql
 SELECT open_mall() \gset
 \ir spending.psql
@@ -8,6 +8,10 @@ SELECT open_mall() \gset
 -- what waits, and what had an excess
 CREATE FUNCTION public.exceptions(ref text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(format('%s %s of %s', refund_ref, status, coalesce(amount::text, 'all')) || coalesce(' excess ' || excess, ''), ', ' ORDER BY refund_ref) FROM membership.refund_exception WHERE order_ref = ref $$;
+
+-- what came back of an order
+CREATE FUNCTION public.returned_of(ref text) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(r.refund_ref || ' ' || r.amount, ', ' ORDER BY r.journal_no) FROM membership.refund r JOIN membership.journal j ON (j.member_id, j.journal_no) = (r.posted_id, r.journal_no) WHERE j.order_ref = ref $$;
 
 -- ------------------------------------------------------------------ one refund, then its sale
 
@@ -63,10 +67,40 @@ SELECT is(back('A-5', 'R-1', 10, member => m('bo')) || ', ' || back('A-5', 'R-2'
 SELECT is(sale('ann', 'A-5', 100, at => '2024-02-13 12:00+08') || ', ' || exceptions('A-5'), 'posted 100, R-1 exceeds_sale of 10.00 excess 10.00', 'the sale is one''s, the other''s refund an excess');
 SELECT is(back('A-5', 'R-2', 10, member => m('ann')), '10.00 cash 10.00, clawed 10, again', 'the one''s is applied');
 
+-- repeated for another member while it waits, or when it was not applied
+SELECT is(back('A-7', 'R-1', 10, member => m('bo')) || ', ' || back('A-7', 'R-1', 10) || ', ' || take($$SELECT back('A-7', 'R-1', 10, member => m('ann'))$$), 'parked, parked, again, MB202 refund "R-1" waits for a sale of another member', 'who is named first is meant');
+SELECT is(sale('ann', 'A-7', 100, at => '2024-02-13 12:00+08') || ', ' || take($$SELECT back('A-7', 'R-1', 10)$$) || ', ' || take($$SELECT back('A-7', 'R-1', 10, member => m('bo'))$$), 'posted 100, MB109 refund "R-1" was not applied, MB109 refund "R-1" was not applied', 'and that it was not applied is said');
+-- amount and lines: a piece of 25.00 with 50.00, with 20.00, and what there is not
+SELECT is(back('A-8', 'R-1', 50, '[{"line_no": 1, "quantity": 1}]') || ', ' || back('A-8', 'R-2', 20, '[{"line_no": 1, "quantity": 1}]') || ', ' || back('A-8', 'R-3', 100, '[{"line_no": 1, "quantity": 4}]'), 'parked, parked, parked', 'amounts that nobody can check yet');
+SELECT is(sale('ann', 'A-8', 100, '[{"amount": 100, "quantity": 4}]', at => '2024-02-13 12:00+08') || '; ' || exceptions('A-8'), 'posted 100; R-1 exceeds_sale of 50.00 excess 25.00, R-2 exceeds_sale of 20.00 excess 20.00, R-3 exceeds_sale of 100.00 excess 25.00', 'what they name beyond the goods is an excess, too little is refused');
+
 -- bad ones are refused before they wait
 SELECT is(code('SELECT membership.refund_order(' || arguments || ')'), code, code || ' ' || arguments)
   FROM (VALUES ('99, ''A-6'', ''R''', 'MB003'), ('1, ''A-6'', ''R'', -1', '22023'), ('1, ''A-6'', ''R'', 5, ''[{"line_no": 1, "amount": 6}]''', '22023'), ('1, ''A-6'', ''R'', lines => ''[]''', '22023'), ('1, ''A-6'', ''''', '22023'), ('1, ''A-6'', NULL', '22004')) v (arguments, code);
 SELECT is(count(*), 0::bigint, 'none waits') FROM refund_exception WHERE order_ref = 'A-6';
+
+-- ------------------------------------------------------------------ settled by other means
+
+CREATE FUNCTION public.closed(ref text, refund text, merchant integer DEFAULT 1, reason text DEFAULT 'wrong number') RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM membership.close_refund_exception(merchant, ref, refund, reason);
+    RETURN 'closed';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ' ' || SQLERRM;
+END
+$$;
+SELECT is(back('W-1', 'R-1', 80) || ', ' || back('W-1', 'R-2', 5) || ', ' || closed('W-1', 'R-1') || ', ' || closed('W-1', 'R-1') || ', ' || exceptions('W-1'), 'parked, parked, closed, closed, R-2 parked of 5.00', 'a typed-in refund is closed before a sale comes');
+SELECT is(take($$SELECT back('W-1', 'R-1', 80)$$), 'MB109 refund "R-1" was not applied', 'its refund_ref stays used');
+SELECT is(sale('ann', 'W-1', 100, at => '2024-02-13 12:00+08') || ', ' || returned_of('W-1'), 'posted 100, R-2 5.00', 'the sale knows nothing of it');
+SELECT is(closed('W-1', 'R-2'), 'MB009 refund "R-2" of order "W-1" at merchant 1 is no refund exception', 'what was applied is none');
+SELECT is(closed('A-8', 'R-1') || ', ' || exceptions('A-8') || ', ' || back('A-8', 'R-1', 50, '[{"line_no": 1, "quantity": 1}]'), 'closed, R-2 exceeds_sale of 20.00 excess 20.00, R-3 exceeds_sale of 100.00 excess 25.00, 25.00 cash 25.00, clawed 25, again', 'one of which a part was applied stays as it was');
+SELECT is(concat_ws(' ', closed('A-8', 'R-2'), closed('A-8', 'R-3'), exceptions('A-8')), 'closed closed', 'the list can be worked off');
+SELECT is(back('W-2', 'R-1') || ', ' || closed('W-2', 'R-1') || ', ' || coalesce(exceptions('W-2'), 'none'), 'parked, closed, none', 'the only one of an order');
+SELECT is_empty('SELECT * FROM membership.verify()', 'the ledger is sound');
+SELECT is(sale('ann', 'W-2', 100, at => '2024-02-13 12:00+08') || ', ' || coalesce(returned_of('W-2'), 'none'), 'posted 100, none', 'whose sale may come yet');
+SELECT is(request -> 'closed' ->> 'reason', 'wrong number', 'by whom, when and why') FROM refund_claim WHERE order_ref = 'W-1' AND refund_ref = 'R-1' AND request -> 'closed' ->> 'by' = session_user AND (request -> 'closed' ->> 'at')::timestamptz <= clock_timestamp();
+SELECT is(left(closed(ref, refund, merchant, reason), 5), code, code || ': ' || concat_ws(' ', merchant, ref, refund, reason))
+  FROM (VALUES (99, 'W-1', 'R-1', 'x', 'MB003'), (1, 'W-3', 'R-1', 'x', 'MB009'), (1, 'W-1', 'R-3', 'x', 'MB009'), (2, 'W-1', 'R-1', 'x', 'MB009'), (NULL, 'W-1', 'R-1', 'x', '22004'), (1, NULL, 'R-1', 'x', '22004'), (1, 'W-1', NULL, 'x', '22004'), (1, 'W-1', 'R-1', NULL, '22004'), (1, 'W-1', 'R-1', '', '22023'), (1, '', 'R-1', 'x', '22023')) v (merchant, ref, refund, reason, code);
 
 -- ------------------------------------------------------------------ by every road
 
