@@ -630,6 +630,24 @@ SELECT membership.refund_order(1, 'R-1', 'f', 10, member_id => 2);
 \echo :SQLSTATE
 SELECT membership.refund_order(1, 'R-0', 'g', 11);
 \echo :SQLSTATE
+SELECT status FROM membership.refund_order(1, 'R-0', 'h', 10, member_id => 1);
+SELECT membership.refund_order(1, 'R-0', 'h', 10, member_id => 2);
+\echo :SQLSTATE
+SELECT membership.close_refund_exception(1, 'R-1', 'f', 'x');
+\echo :SQLSTATE
+SELECT membership.close_refund_exception(1, 'R-0', 'x', 'x');
+\echo :SQLSTATE
+SELECT membership.close_refund_exception(9, 'R-0', 'g', 'x');
+\echo :SQLSTATE
+SELECT membership.close_refund_exception(1, 'R-0', 'g', NULL);
+\echo :SQLSTATE
+SELECT membership.close_refund_exception(1, 'R-0', 'h', 'wrong number');
+SELECT membership.refund_order(1, 'R-0', 'h', 10);
+\echo :SQLSTATE
+CREATE TABLE public.unfit (row_no bigint);
+CALL membership.refund_from('SELECT 1 AS merchant_id, ''R-0'' AS order_ref, ''i'' AS refund_ref', 'public.unfit');
+\echo :SQLSTATE
+DROP TABLE public.unfit;
 SELECT membership.accrue_points(1, 1, 10, 'R-3', exchange_of => 'R-9');
 \echo :SQLSTATE
 SELECT membership.accrue_points(2, 1, 10, 'R-3', exchange_of => 'R-1');
