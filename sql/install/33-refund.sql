@@ -17,10 +17,10 @@ COMMENT ON PROCEDURE membership.refund_from IS
 'Posts the refunds that a query returns, with the results of as many refund_order calls in that order; run again, what was posted or parked counts as duplicates. query: one SELECT, run as the caller, whose columns have the names of refund_order''s arguments; merchant_id, order_ref and refund_ref are needed, a timestamp without zone is programme time. Commits every batch_size rows (1 to 10,000), unless inside a transaction block. result_table: the caller''s own table with the columns of type refund_result, gets a row per refund. Counts are returned, and shown in pg_stat_activity while it runs. Errors: 22004, 22023, 42P01 no such result_table, 42701, 42703, 42804 unfit query.';
 
 CREATE FUNCTION membership.close_refund_exception(merchant_id integer, order_ref text, refund_ref text, reason text)
-RETURNS void
+RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'membership_close_refund_exception';
 COMMENT ON FUNCTION membership.close_refund_exception IS
-'Takes a refund off refund_exception: one that waits for its sale will not be applied when that comes, one that exceeded its sale was settled by other means. Its refund_ref stays used. Repeating it changes nothing. Operators. Errors: 22004, 22023 bad argument, MB003 unknown merchant, MB009 no such refund came before its sale, or all of it was applied.';
+'Takes a refund off refund_exception: one that waits for its sale will not be applied when that comes, one that exceeded its sale was settled by other means. Returns the status it had there: parked, or exceeds_sale when a sale came meanwhile. Its refund_ref stays used. Repeating it changes nothing. Operators. Errors: 22004, 22023 bad argument, MB003 unknown merchant, MB009 no such refund came before its sale, or all of it was applied, MB402 tables of version 1.';
 
 CREATE FUNCTION membership.correct_purchase(
     merchant_id integer, order_ref text, amount numeric, lines jsonb, correction_ref text, reason text,

@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ('SELECT', 'TABLE', '{operator}', '{_due}'),
         ('SELECT', 'TABLE', '{application,operator,analyst}',
          '{member_balance,member_holds,member_lots,expiring_soon,member_statement,member_tier_progress,member_alias}'),
-        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily,point_liability,point_breakage,refund,refund_exception,clawback_loss}'),
+        ('SELECT', 'TABLE', '{operator,analyst}', '{merchant_unsettled,tier_history,rule_version,rule_effect,rule_error,redemption_daily,point_liability,point_breakage,refund,refund_claim,refund_exception,clawback_loss}'),
         ('SELECT', 'TABLE', '{operator}', '{accrual_error}'),
         ('SELECT', 'TABLE', '{operator,analyst}', '{job_run}'),
         ('SELECT, UPDATE, DELETE', 'TABLE', '{application,operator}', '{event}'),

@@ -91,10 +91,10 @@ need_result_column(const Load *load, Oid table, const char *name)
 {
     if (get_attnum(table, name) != InvalidAttrNumber)
         return;
-    ereport(ERROR,
-            (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("result_table has no column \"%s\"", name),
-             errdetail("It needs the columns of type membership.%s.", load->bulk->result_type),
-             errhint("CREATE TABLE %s (LIKE membership.%s).", get_rel_name(table), load->bulk->result_type)));
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("result_table has no column \"%s\"", name),
+                    errdetail("It needs the columns of type membership.%s.", load->bulk->result_type),
+                    errhint("CREATE TABLE %s (LIKE membership.%s).", quote_identifier(get_rel_name(table)),
+                            load->bulk->result_type)));
 }
 
 /* The caller's own INSERT into the caller's own table. */

@@ -2,6 +2,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/builtins.h"
 
 #include "api/args.h"
 #include "api/purchase.h"
@@ -10,15 +11,6 @@
 
 PG_FUNCTION_INFO_V1(membership_close_refund_exception);
 
-static void
-refuse(const MbrRefundKey *key, const char *why)
-{
-    ereport(ERROR, (errcode(MBR_ERR_NO_ORDER),
-                    errmsg("refund \"%s\" of order \"%s\" at merchant %d is no refund exception",
-                           key->refund_ref, key->order_ref, key->merchant_id),
-                    errdetail("%s", why), errhint("See refund_exception.")));
-}
-
 Datum
 membership_close_refund_exception(PG_FUNCTION_ARGS)
 {
@@ -26,21 +18,21 @@ membership_close_refund_exception(PG_FUNCTION_ARGS)
                         .order_ref = mbr_get_text(fcinfo, 1, "order_ref", MBR_MAX_REF),
                         .refund_ref = mbr_get_text(fcinfo, 2, "refund_ref", MBR_MAX_REF)};
     char *reason = mbr_get_text(fcinfo, 3, "reason", MBR_MAX_NOTE);
+    const MbrConfig *config;
+    const char *status;
     MbrSession session;
 
     mbr_enter(&session, false);
-    (void)mbr_need_merchant(mbr_config_current(&session), key.merchant_id);
-    switch (mbr_refund_close(&session, &key, reason)) {
-        case MBR_CLOSE_DONE:
-        case MBR_CLOSE_KNOWN:
-            break;
-        case MBR_CLOSE_APPLIED:
-            refuse(&key, "It was applied in full.");
-            break;
-        case MBR_CLOSE_NONE:
-            refuse(&key, "No such refund came before its sale.");
-            break;
-    }
+    config = mbr_config_current(&session);
+    mbr_need_tables(config, 2);
+    (void)mbr_need_merchant(config, key.merchant_id);
+    status = mbr_refund_close(&session, &key, reason);
+    if (status == NULL)
+        ereport(ERROR, (errcode(MBR_ERR_NO_ORDER),
+                        errmsg("refund \"%s\" of order \"%s\" at merchant %d is no refund exception",
+                               key.refund_ref, key.order_ref, key.merchant_id),
+                        errdetail("No such refund came before its sale, or all of it was applied."),
+                        errhint("See refund_exception.")));
     mbr_leave(&session);
-    PG_RETURN_VOID();
+    PG_RETURN_TEXT_P(cstring_to_text(status));
 }

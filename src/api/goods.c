@@ -57,12 +57,12 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
 {
     int i = find_line(sale, arg->line_no);
     const MbrLine *line = i < 0 ? NULL : &sale->lines[i];
-    int64 amount = arg->amount == NULL ? 0 : mbr_purchase_amount(arg->amount, config->digits, "line amount");
-    int64 quantity = arg->quantity, whole, left;
+    int64 named = arg->amount == NULL ? 0 : mbr_purchase_amount(arg->amount, config->digits, "line amount");
+    int64 amount = named, quantity = arg->quantity, whole, left;
 
     if (line == NULL && args->clip) {
         *clipped = true;
-        return amount;
+        return named;
     }
     if (line == NULL)
         refuse_line(arg->line_no, "The order has no such line.", "Check line_no.");
@@ -81,9 +81,10 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
                                mbr_rate_text(whole, MBR_RATE_DIGITS));
         *clipped = true;
         quantity = whole - returned[i].quantity;
+        amount = mbr_share_of(named, quantity, arg->quantity);
     }
     if (arg->amount == NULL)
-        amount = worth_of(line, quantity, whole, &returned[i]);
+        named = amount = quantity == 0 ? 0 : worth_of(line, quantity, whole, &returned[i]);
     left = line->amount - returned[i].amount;
     if (amount > left && !args->clip)
         refuse_line_excess(arg->line_no, mbr_money_text(amount, config->digits),
@@ -96,7 +97,7 @@ return_line(const MbrRefundArgs *args, const MbrReturnArg *arg, const MbrConfig 
         returned[i].closed ||
         (returned[i].amount == line->amount &&
          (line->amount > 0 || whole == 0 || arg->quantity == 0 || returned[i].quantity == whole));
-    return amount - Min(amount, left);
+    return named - Min(amount, left);
 }
 
 int64

@@ -134,7 +134,7 @@ check_amounts(const MbrRefundArgs *args, int digits)
             if (sum > MBR_MAX_AMOUNT)
                 ereport(ERROR,
                         (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("the lines add up to too much"),
-                         errdetail("An amount has at most 18 digits, decimals included."),
+                         errdetail("Their sum has at most 18 digits, decimals included."),
                          errhint("Check the amounts of the lines.")));
         }
     if (args->nlines > 0 && given == args->nlines)
@@ -284,18 +284,20 @@ raise_parked_for_other(const MbrRefundArgs *args)
             (errcode(MBR_ERR_OTHER_MEMBER),
              errmsg("refund \"%s\" waits for a sale of another member", args->key.refund_ref),
              errdetail("The first call with it named another member than " INT64_FORMAT ".", args->member_id),
-             errhint("If that was wrong, close_refund_exception() ends it; give the right one another "
+             errhint("If that was wrong, an operator can end it by close_refund_exception(); give the right "
+                     "one another "
                      "refund_ref.")));
 }
 
 static void
-raise_not_applied(const MbrRefundArgs *args)
+raise_not_applied(const MbrRefundArgs *args, bool closed)
 {
     ereport(ERROR,
             (errcode(MBR_ERR_NOTHING_LEFT), errmsg("refund \"%s\" was not applied", args->key.refund_ref),
-             errdetail("It came before its sale, and was closed, or the sale was another member's or had not "
-                       "what it asks for."),
-             errhint("Refund what came back under another refund_ref.")));
+             errdetail("It came before its sale, %s",
+                       closed ? "and an operator closed it."
+                              : "which was another member's or had not what it asks for."),
+             errhint("Refund what came back and was not paid for under another refund_ref.")));
 }
 
 /* Whether the key was used before; MB201 for other content. */
@@ -318,7 +320,7 @@ is_repeated(MbrSession *session, const MbrRefundArgs *args, int64 hash, const Mb
     else if (claim.parked)
         *result = (MbrRefundResult){.duplicate = true};
     else
-        raise_not_applied(args);
+        raise_not_applied(args, claim.closed);
     return true;
 }
 
@@ -442,14 +444,15 @@ args_of(const MbrPurchaseArgs *sale, const MbrParked *parked, int64 posted_at)
     return args;
 }
 
-/* All of a refund that cannot be applied: what it names, or else what is left. */
+/* All of a refund that cannot be applied: the amounts it names; what is left, if it is of all. */
 static int64
 whole_of(MbrSession *session, const MbrConfig *config, const MbrRefundArgs *args, const MbrReceipt *receipt)
 {
     int64 named = mbr_goods_named(args, config->digits);
     MbrSale sale;
 
-    if (named > 0 || !mbr_sale_read(session, config, receipt->member_id, receipt->journal_no, &sale))
+    if (named > 0 || args->nlines > 0 ||
+        !mbr_sale_read(session, config, receipt->member_id, receipt->journal_no, &sale))
         return named;
     return mbr_return_left(&sale.event.purchase, mbr_sale_returned(session, config, &sale));
 }

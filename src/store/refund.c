@@ -37,7 +37,8 @@ mbr_refund_claim_find(MbrSession *session, const MbrRefundKey *key, MbrRefundCla
     *claim = (MbrRefundClaim){.payload_hash = mbr_col_int8(0, 1, 0),
                               .member_id = mbr_col_int8(0, 2, 0),
                               .journal_no = mbr_col_int8(0, 3, 0),
-                              .parked = mbr_col_null(0, 3) && mbr_col_null(0, 4)};
+                              .parked = mbr_col_null(0, 3) && mbr_col_null(0, 4),
+                              .closed = mbr_col_bool(0, 5)};
     return true;
 }
 
@@ -113,7 +114,7 @@ mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundK
 }
 
 /* A sale under way has the place, and its refunds with it. */
-MbrCloseResult
+const char *
 mbr_refund_close(MbrSession *session, const MbrRefundKey *key, const char *reason)
 {
     MbrArgs args = key_args(key);
@@ -123,11 +124,9 @@ mbr_refund_close(MbrSession *session, const MbrRefundKey *key, const char *reaso
     args = key_args(key);
     mbr_arg_text(&args, reason);
     if (mbr_plan_run(session, MBR_PLAN_CLOSE_REFUND, &args) == 1)
-        return MBR_CLOSE_DONE;
+        return mbr_col_text(0, 1);
     args = key_args(key);
-    if (mbr_plan_run(session, MBR_PLAN_FIND_CLOSED_REFUND, &args) == 0)
-        return MBR_CLOSE_NONE;
-    return mbr_col_bool(0, 1) ? MBR_CLOSE_KNOWN : MBR_CLOSE_APPLIED;
+    return mbr_plan_run(session, MBR_PLAN_FIND_CLOSED_REFUND, &args) == 0 ? NULL : mbr_col_text(0, 1);
 }
 
 /* ------------------------------------------------------------------ what a refund asks of its sale */

@@ -21,6 +21,7 @@ typedef struct MbrRefundClaim {
     int64 member_id;  /* 0 = not known yet */
     int64 journal_no; /* 0 = parked, or nothing could be applied */
     bool parked;      /* waits for its sale */
+    bool closed;      /* an operator settled it by other means */
 } MbrRefundClaim;
 
 /* What a parked refund asks for. */
@@ -49,14 +50,11 @@ extern MbrParked *mbr_refunds_parked(MbrSession *session, int merchant_id, const
 extern void mbr_refund_unpark(MbrSession *session, const MbrConfig *config, const MbrRefundKey *key,
                               int64 member_id, int64 journal_no, int64 excess, bool clipped);
 
-/* An operator settled by other means what waits for its sale, or exceeded it: it is not applied any more. */
-typedef enum MbrCloseResult {
-    MBR_CLOSE_DONE,
-    MBR_CLOSE_KNOWN,   /* closed before */
-    MBR_CLOSE_APPLIED, /* its sale took all of it */
-    MBR_CLOSE_NONE     /* none was parked */
-} MbrCloseResult;
-extern MbrCloseResult mbr_refund_close(MbrSession *session, const MbrRefundKey *key, const char *reason);
+/*
+ * An operator settled by other means what waits for its sale, or exceeded it: it is not applied any more. The
+ * status it had, now or when it was closed before; NULL = it was no exception.
+ */
+extern const char *mbr_refund_close(MbrSession *session, const MbrRefundKey *key, const char *reason);
 
 /* What refunds of a sale add up to. */
 typedef struct MbrRefunded {

@@ -206,7 +206,7 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "LL"},
     /* refunds */
     [MBR_PLAN_FIND_REFUND_CLAIM] = {
-        "SELECT payload_hash, member_id, journal_no, excess FROM membership.refund_claim "
+        "SELECT payload_hash, member_id, journal_no, excess, coalesce(request ? 'closed', false) FROM membership.refund_claim "
         "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3",
         "ITT"},
     [MBR_PLAN_ADD_REFUND_CLAIM] = {
@@ -243,13 +243,14 @@ const MbrStatement mbr_statements[MBR_PLAN_COUNT] = {
         "ITTLLNB"},
     [MBR_PLAN_CLOSE_REFUND] = {
         "UPDATE membership.refund_claim SET excess = coalesce(excess, 0), clipped = false, request = request || "
-        "jsonb_build_object('closed', jsonb_build_object('by', session_user, 'at', clock_timestamp(), 'reason', $4)) "
+        "jsonb_build_object('closed', jsonb_build_object('by', session_user, 'at', clock_timestamp(), 'reason', $4, "
+        "'status', CASE WHEN excess IS NULL THEN 'parked' ELSE 'exceeds_sale' END)) "
         "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3 AND parked_at IS NOT NULL "
-        "AND (excess IS NULL OR clipped)",
+        "AND (excess IS NULL OR clipped) RETURNING request #>> '{closed,status}'",
         "ITTT"},
     [MBR_PLAN_FIND_CLOSED_REFUND] = {
-        "SELECT request ? 'closed' FROM membership.refund_claim "
-        "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3 AND parked_at IS NOT NULL",
+        "SELECT request #>> '{closed,status}' FROM membership.refund_claim "
+        "WHERE merchant_id = $1 AND order_ref = $2 AND refund_ref = $3 AND parked_at IS NOT NULL AND request ? 'closed'",
         "ITT"},
     [MBR_PLAN_LAST_REFUND] = {
         "SELECT l.line_no, l.amount, l.quantity, l.closed, l.value, l.restored, l.clawed, l.withheld, l.growth, l.growth_withheld "

@@ -190,7 +190,7 @@ class Claim:
     result: dict | None = None
     excess: Fraction | None = None     # of a parked one, when its sale has come
     clipped: bool = False      # whether a part of it could not be applied
-    closed: bool = False       # settled by other means
+    closed: str | None = None  # settled by other means: the status it had
 
 
 NOTHING = {'amount': Fraction(0), 'cash_amount': Fraction(0), 'points_clawed': 0, 'points_restored': 0,
@@ -275,7 +275,10 @@ class Refunds:
         claim = self.claims.get((merchant_id, order_ref), {}).get(refund_ref)
         require(claim and claim.parked_at, 'MB009')
         require(claim.closed or claim.excess is None or claim.clipped, 'MB009')
-        claim.excess, claim.clipped, claim.closed = claim.excess or Fraction(0), False, True
+        if not claim.closed:
+            claim.closed = 'parked' if claim.excess is None else 'exceeds_sale'
+        claim.excess, claim.clipped = claim.excess or Fraction(0), False
+        return {'close_refund_exception': claim.closed}
 
     def parked(self):
         """Orders that only refunds know."""
@@ -379,12 +382,12 @@ class Refunds:
                 sale.clipped = True
                 continue
             asked = quantity
-            worth, quantity = self._worth_of_line(state, quantity, part, strict)
+            worth, fitting, quantity = self._worth_of_line(state, quantity, part, strict)
             sale.clipped = sale.clipped or asked is not None and quantity < asked
             require(not strict or worth <= state.left, 'MB109')
             total += worth
-            excess += max(worth - state.left, 0)
-            state.amount += min(worth, state.left)
+            excess += worth - min(fitting, state.left)
+            state.amount += min(fitting, state.left)
             state.quantity += quantity
             state.closed = state.closed or state.left == 0 and (
                 state.line.amount > 0 or asked is None or state.quantity == state.line.facts.get('quantity', state.quantity))
@@ -395,27 +398,33 @@ class Refunds:
         return excess
 
     def _worth_of_line(self, state, quantity, part, strict):
-        sold = state.line.facts.get('quantity')
+        """What is asked for, what of it the pieces that are there are worth, and their number."""
+        sold, fitting = state.line.facts.get('quantity'), part
         if quantity is not None and sold is None:
             require(not strict or part is not None, '22023')
-            return part or Fraction(0), 0 if part is None else quantity
+            return part or Fraction(0), part or Fraction(0), 0 if part is None else quantity
         if quantity is not None:
             left = sold - state.quantity
             require(not strict or quantity <= left, 'MB109')
+            if quantity > left and part is not None:
+                fitting = to_minor_unit(part * Fraction(left) / Fraction(quantity), self.config.digits)
             quantity = min(quantity, left)
-            if part is None:
+            if part is None and not quantity:
+                part = fitting = Fraction(0)
+            elif part is None:
                 worth = to_minor_unit(state.line.amount * Fraction(state.quantity + quantity) / Fraction(sold),
                                       self.config.digits)
-                part = max(worth - state.amount, Fraction(0))
-        return part, quantity or 0
+                part = fitting = max(worth - state.amount, Fraction(0))
+        return part, fitting, quantity or 0
 
     @staticmethod
     def _worth_of(request, sale):
         """Of a refund that is another member's."""
         if request['amount'] is not None:
             return request['amount']
-        asked = sum((part or Fraction(0) for *_, part in request['lines'] or ()), Fraction(0))
-        return asked or sum(state.left for state in sale.lines)
+        if request['lines'] is not None:
+            return sum((part or Fraction(0) for *_, part in request['lines']), Fraction(0))
+        return sum(state.left for state in sale.lines)
 
     # points that paid
 

@@ -339,7 +339,8 @@ class Simulation:
         self.compare_others(member_id, self.owner(merchant_id, order_ref))
 
     def do_close_exception(self, member_id, **arguments):
-        self.expect('close_refund_exception', self.ask('close_refund_exception', **arguments),
+        self.expect('close_refund_exception', self.database.row(
+            'SELECT membership.close_refund_exception(%(merchant_id)s, %(order_ref)s, %(refund_ref)s, %(reason)s)', arguments),
                     self.model.close_refund_exception, **arguments)
 
     def do_correct(self, member_id, merchant_id, order_ref, **arguments):

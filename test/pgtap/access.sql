@@ -223,13 +223,13 @@ SELECT is(string_agg(r || ' ' || p.proname, ', ' ORDER BY r || ' ' || p.proname)
  WHERE p.pronamespace = 'membership'::regnamespace AND p.proname ~ '^_' AND has_function_privilege(r, p.oid, 'EXECUTE');
 SELECT is(usable('t_operator'), '_due S, accrual_error S, burn_rule ISU, clawback_loss S, contract ISU, earn_rule ISU, event DSU, expiring_soon S, job_run S, mall ISU, '
           'member_alias S, member_balance S, member_holds S, member_lots S, member_statement S, member_tier_progress S, merchant ISU, merchant_unsettled S, party ISU, '
-          'point_breakage S, point_liability S, program S, redemption_daily S, refund S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
+          'point_breakage S, point_liability S, program S, redemption_daily S, refund S, refund_claim S, refund_exception S, rule_effect S, rule_error S, rule_version S, tier ISU, tier_history S, wallet S', 'tables of an operator');
 SELECT is(string_agg(attname, ' ' ORDER BY attname), 'allow_debt award_rounding base_rate charge_cash claim_days clawback expiry extend_on_activity liability_price max_future min_life_days name '
           'pending_days phone_country reinstatement_days stacking tier_window_months transfer_daily_limit transfer_minimum transfers', 'settings that an operator may change')
   FROM pg_attribute WHERE attrelid = 'membership.program'::regclass AND attnum > 0 AND has_column_privilege('t_operator', attrelid, attnum, 'UPDATE');
 SELECT is(callable('t_analyst'), 'balance_at statement verify', 'functions of an analyst');
 SELECT is(usable('t_analyst'), 'burn_rule S, clawback_loss S, contract S, earn_rule S, expiring_soon S, job_run S, mall S, member_alias S, member_balance S, member_holds S, member_lots S, '
-          'member_statement S, member_tier_progress S, merchant S, merchant_unsettled S, party S, point_breakage S, point_liability S, program S, redemption_daily S, refund S, '
+          'member_statement S, member_tier_progress S, merchant S, merchant_unsettled S, party S, point_breakage S, point_liability S, program S, redemption_daily S, refund S, refund_claim S, '
           'refund_exception S, rule_effect S, rule_error S, rule_version S, tier S, tier_history S, wallet S', 'tables of an analyst');
 SELECT is(callable('t_nobody'), NULL, 'functions of anybody else');
 SELECT is(usable('t_nobody'), NULL, 'tables of anybody else');

@@ -90,7 +90,7 @@ my $readings = readings($node, 'postgres');
 $node->safe_psql('postgres', 'ALTER EXTENSION membership UPDATE');
 same(readings($node, 'postgres'), $readings, 'after ALTER EXTENSION UPDATE everything is read as before');
 works('postgres', '0.2', 1, 'between');
-for my $statement ('SELECT membership._need_tables(2)', "SELECT membership.merge_members(1, 2, 'x')", "SELECT membership.erase_member(2, 'x')",
+for my $statement ('SELECT membership._need_tables(2)', "SELECT membership.merge_members(1, 2, 'x')", "SELECT membership.erase_member(2, 'x')", "SELECT membership.close_refund_exception(1, 'x', 'x', 'x')",
 	'CALL membership.expire_points()', 'CALL membership.release_holds()', "CALL membership.announce_expiry('30 days')",
 	"CALL membership.prune_context('5 years')")
 {
