@@ -5,6 +5,7 @@
 
 #include "api/args.h"
 #include "api/event.h"
+#include "engine/ledger.h"
 #include "store/alias.h"
 #include "store/claim.h"
 #include "store/plan.h"
@@ -50,6 +51,7 @@ membership_erase_member(PG_FUNCTION_ARGS)
         mbr_alias_numbers(&session, mbr_alias_survivor(&session, member_id)));
     mbr_leave(&session);
     mbr_change_begin(&session, &member_id, true, &load, &work);
+    mbr_settle(&work); /* what is due comes first, and takes numbers */
     if (mbr_claim_key(&session, &work.member, MBR_VERB_ERASURE, ONCE, work.member.next_journal_no, 0,
                       &taken)) {
         erase_person(&session, member_id);

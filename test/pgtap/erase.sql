@@ -53,6 +53,12 @@ SELECT is(take(format('SELECT enroll_member(''card'', ''new'', referral_code => 
 SELECT isnt(member_id, :ann::bigint, 'the same phone enrols as a new member') FROM enroll_member('phone', '13800138000');
 SELECT is(created, false, 'who is found from then on') FROM enroll_member('phone', '13800138000');
 
+-- points that died and were not looked at since: their expiry comes first
+SELECT fund('old', 10, now() - interval '1 hour', now() - interval '1 day') AS old \gset
+SELECT erase_member(:old, 'x'), erase_member(:old, 'x') \gset
+SELECT is(string_agg(format('%s %s', j.verb, k.ref), ', ' ORDER BY j.journal_no), 'enrolment , grant , expiry , erasure erased', 'what is due is done before')
+  FROM journal j LEFT JOIN (SELECT member_id, journal_no, ref FROM source_key WHERE ref = 'erased') k USING (member_id, journal_no) WHERE j.member_id = :old;
+
 -- a member that was closed or frozen before
 SELECT fund('dan', 10, '2090-01-01', now()) AS dan, enrol('eve') AS eve \gset
 SELECT set_member_status(:dan, 'closed', 'left'), erase_member(:dan, 'x'), set_member_status(:eve, 'frozen', 'x'), erase_member(:eve, 'x') \gset
