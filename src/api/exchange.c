@@ -44,7 +44,7 @@ find_origins(MbrSession *session, const MbrConfig *config, MbrSale *sale, int64 
     List *origins = NIL;
 
     for (int depth = 0; amount > 0 && sale->granted; depth++) {
-        int64 older_before = depth < MAX_EXCHANGES ? older_of(sale, before) : 0;
+        int64 older_before = older_of(sale, before);
         int64 older = depth < MAX_EXCHANGES ? older_of(sale, before + amount) - older_before : 0;
         MbrOrigin *origin = palloc(sizeof(MbrOrigin));
 
@@ -119,21 +119,11 @@ match_then(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *load, MbrW
     work->day = day;
 }
 
-static int64
-net_of(const MbrPurchase *purchase)
-{
-    int64 net = 0;
-
-    for (int i = 0; i < purchase->nlines; i++)
-        net += purchase->lines[i].amount;
-    return net;
-}
-
 /* Fixed points of a rule for a part of the order: by its basis, or by its net if the order has none. */
 static void
 shrink_bonuses(const MbrPurchase *whole, MbrPurchase *part)
 {
-    int64 of_part = whole->basis == 0 ? net_of(part) : part->basis;
+    int64 of_part = whole->basis == 0 ? part->amount : part->basis;
     int64 of_whole = whole->basis == 0 ? whole->amount : whole->basis;
 
     for (int u = 0; u < part->nuses; u++) {
@@ -167,7 +157,7 @@ cut(const MbrPurchase *judged, MbrPurchase *left, int64 amount)
 
     for (int i = 0; i < left->nlines; i++)
         scratch.weights[i] = left->lines[i].amount;
-    mbr_spread_by(scratch.weights, left->nlines, net_of(left), amount, scratch.parts, scratch.remainders);
+    mbr_spread_by(scratch.weights, left->nlines, left->amount, amount, scratch.parts, scratch.remainders);
     for (int i = 0; i < left->nlines; i++) {
         MbrLine *line = &left->lines[i];
         int64 cut_amount = scratch.parts[i];
@@ -178,6 +168,8 @@ cut(const MbrPurchase *judged, MbrPurchase *left, int64 amount)
         line->amount -= cut_amount;
         line->basis -= basis;
     }
+    part.amount = amount;
+    left->amount -= amount;
     mbr_sum_basis(&part);
     return part;
 }
@@ -259,7 +251,6 @@ mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *lo
 {
     MbrPurchase left = with_lines(purchase, purchase->lines);
     const MbrPurchase whole = *purchase;
-    int64 rest = whole.amount;
     ListCell *cell;
 
     purchase->uses = NULL;
@@ -272,13 +263,12 @@ mbr_exchange_award(MbrSession *session, const MbrPurchaseArgs *args, MbrLoad *lo
         part = award_part(work, &whole, &then, &left, origin->amount);
         leave_out_kept(&part);
         add_part(purchase, &part);
-        rest -= origin->amount;
     }
-    if (rest > 0) {
+    if (left.amount > 0) {
         MbrPurchase now = whole, part;
 
         mbr_match_rules(session, args, load, work, &now, false);
-        part = award_part(work, &whole, &now, &left, rest);
+        part = award_part(work, &whole, &now, &left, left.amount);
         add_part(purchase, &part);
     }
     work->refusal = mbr_award_fits(purchase) ? MBR_OK : MBR_REFUSED_OVERFLOW;

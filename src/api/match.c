@@ -365,7 +365,7 @@ keep_uses(Match *match)
 
 /*
  * Each line may open a lot for base and tier, and one for each rule with a life of its own; and one more
- * what of a correction's award expires again.
+ * is for what of a correction's award expires again.
  */
 void
 mbr_match_load(const MbrPurchase *purchase, MbrLoad *load)

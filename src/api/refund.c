@@ -285,8 +285,7 @@ raise_parked_for_other(const MbrRefundArgs *args)
              errmsg("refund \"%s\" waits for a sale of another member", args->key.refund_ref),
              errdetail("The first call with it named another member than " INT64_FORMAT ".", args->member_id),
              errhint("If that was wrong, an operator can end it by close_refund_exception(); give the right "
-                     "one another "
-                     "refund_ref.")));
+                     "one another refund_ref.")));
 }
 
 static void

@@ -11,6 +11,9 @@ from rules import Award, Exchanged, Terms, explain, match, paying
 from spending import Request
 
 
+EXCHANGES_LOOKED_THROUGH = 10
+
+
 @dataclass
 class Replaced:
     """What was taken back to make way for a purchase."""
@@ -130,7 +133,7 @@ class Corrections:
         if not self.is_collected(member, member.event(number)):
             return {}
         row = next((row for row in member.exchanges if row['journal_no'] == number), None)
-        if not row or depth == 10:
+        if not row or depth == EXCHANGES_LOOKED_THROUGH:
             return {number: net}
         older = to_minor_unit(row['amount'] * net / member.event(number)['amount'], self.config.digits)
         others = sum(other['amount'] for other in member.exchanges

@@ -249,6 +249,16 @@ class Ledger:
 
     # --- what falls due
 
+    def _meet(self, at, *members):
+        """Members that may spend, brought up to one moment."""
+        for member in members:
+            require(member.status != 'closed', 'MB102')
+            require(member.status != 'frozen', 'MB104')
+        now = max(at, *(member.last_posted_at for member in members))
+        for member in members:
+            self._settle(member, now)
+        return now
+
     def _settle(self, member, until):
         """Debt payments, time-outs of holds and deaths of lots in the order of their times, at one time in this order."""
         while True:

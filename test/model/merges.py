@@ -9,12 +9,7 @@ class Merges:
         if from_member.member_id == into.member_id:
             require(from_id in self.aliases, 'MB111')
             return
-        for member in (from_member, into):
-            require(member.status != 'closed', 'MB102')
-            require(member.status != 'frozen', 'MB104')
-        now = max(at, from_member.last_posted_at, into.last_posted_at)
-        self._settle(from_member, now)
-        self._settle(into, now)
+        now = self._meet(at, from_member, into)
         self._require_mergeable(from_member, from_id)
         out = self._post(from_member, 'merge_out', now, now, reason=reason, counterpart_id=into.member_id)
         event = self._post(into, 'merge_in', now, now, reason=reason, counterpart_id=from_id)

@@ -448,12 +448,7 @@ class Spending:
             return self._posting(first, True)
         config = self.config
         require(config.transfers, 'MB108')
-        for member in (sender, receiver):
-            require(member.status != 'closed', 'MB102')
-            require(member.status != 'frozen', 'MB104')
-        now = max(at, sender.last_posted_at, receiver.last_posted_at)
-        self._settle(sender, now)
-        self._settle(receiver, now)
+        now = self._meet(at, sender, receiver)
         require(points <= sender.available_at(now), 'MB101')
         require(points >= config.transfer_minimum, 'MB103')
         day = self.days.day_of(now)
